@@ -1,0 +1,27 @@
+/** Where Latchkey takes the time from; replaced in tests. */
+export interface Clock {
+  /** Epoch seconds, with fractions (RFC 7519 NumericDate). */
+  now(): number
+  /** Calls `run` once after `delayMs` milliseconds, unless the returned function is called first. */
+  after(delayMs: number, run: () => void): () => void
+}
+
+/** Longest delay that `setTimeout` keeps; anything longer would fire at once. */
+const longestDelayMs = 2 ** 31 - 1
+
+/** The machine's clock. Its timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now() / 1000,
+  after(delayMs, run) {
+    const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Resolves after `delayMs` on `clock`. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, resolve)
+  })
+}

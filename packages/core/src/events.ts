@@ -1,0 +1,79 @@
+import { EventEmitter } from 'node:events'
+import type { ErrorCode } from './errors.ts'
+import type { Logger } from './log.ts'
+
+/** The account an event is about. */
+export interface AccountEvent {
+  readonly provider: string
+  /** The user's id at the provider. */
+  readonly accountId: string
+}
+
+/** Everything Latchkey announces. No payload can hold a secret. */
+export interface LatchkeyEvents {
+  /** Somebody signed in. */
+  login: AccountEvent & { readonly userId: string }
+  /** An account was added to a session. */
+  link: AccountEvent & { readonly userId: string }
+  /** A sign-in session ended at the user's wish. */
+  logout: { readonly userId: string }
+  /** A token set was refreshed and saved. `refreshCount` counts since the authorization. */
+  refresh: AccountEvent & { readonly refreshCount: number }
+  /** A refresh failed; the grant is kept unless `account_ended` follows. */
+  refresh_failed: AccountEvent & { readonly code: ErrorCode; readonly reason?: string }
+  /** The authorization server ended the grant: the user must sign in again. */
+  account_ended: AccountEvent & { readonly reason: string }
+  /** The refresh token is about to die of age. Epoch seconds. */
+  account_expiring: AccountEvent & { readonly refreshTokenExpiresAt: number }
+  /** A rotated token set could not be saved for 60 seconds and is given up. */
+  save_lost: AccountEvent
+}
+
+/** Typed subscription to {@link LatchkeyEvents}. */
+export interface TypedEmitter<Events> {
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): this
+  once<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): this
+  off<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): this
+}
+
+/** Announces events; a listener that throws is logged and disturbs nobody. */
+export class Events implements TypedEmitter<LatchkeyEvents> {
+  readonly #emitter = new EventEmitter()
+  readonly #log: Logger
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  on<Name extends keyof LatchkeyEvents>(name: Name, listener: (event: LatchkeyEvents[Name]) => void): this {
+    this.#emitter.on(name, listener)
+    return this
+  }
+
+  once<Name extends keyof LatchkeyEvents>(name: Name, listener: (event: LatchkeyEvents[Name]) => void): this {
+    this.#emitter.once(name, listener)
+    return this
+  }
+
+  off<Name extends keyof LatchkeyEvents>(name: Name, listener: (event: LatchkeyEvents[Name]) => void): this {
+    this.#emitter.off(name, listener)
+    return this
+  }
+
+  /** Calls every listener in turn. Never throws. */
+  emit<Name extends keyof LatchkeyEvents>(name: Name, event: LatchkeyEvents[Name]): void {
+    for (const listener of this.#emitter.rawListeners(name)) {
+      try {
+        const outcome: unknown = listener.call(this.#emitter, event)
+        if (outcome instanceof Promise) outcome.catch(() => this.#listenerFailed(name))
+      } catch {
+        this.#listenerFailed(name)
+      }
+    }
+  }
+
+  // The thrown value is the app's own and may hold anything, so only the event's name is logged.
+  #listenerFailed(name: string): void {
+    this.#log.error({ event: name }, 'A listener of auth.events threw; the event went on without it.')
+  }
+}

@@ -1,0 +1,31 @@
+/** What a log line may say beside its message. Never a token, code, verifier, secret or session id. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** Where Latchkey logs to: any pino or Fastify logger fits. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void
+  info(fields: LogFields, message: string): void
+  warn(fields: LogFields, message: string): void
+  error(fields: LogFields, message: string): void
+}
+
+/** Warnings and errors on the console, one line each; everything else is dropped. */
+export const consoleLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: (fields, message) => console.warn(logLine('warn', fields, message)),
+  error: (fields, message) => console.error(logLine('error', fields, message)),
+}
+
+/** Values from outside are encoded as JSON, so that one event stays one line whatever they contain. */
+function logLine(level: string, fields: LogFields, message: string): string {
+  const pairs = Object.entries(fields).filter(([, value]) => value !== undefined)
+  const encoded = pairs.map(([key, value]) => ` ${key}=${printable(JSON.stringify(value))}`).join('')
+  return `latchkey ${level}: ${printable(message)}${encoded}`
+}
+
+/** Replaces control characters, so that nothing can break out of a line or drive a terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\uFFFD')
+}

@@ -1,0 +1,122 @@
+/**
+ * How the client proves who it is at the token and revocation endpoints.
+ * `client_secret_basic` leaves unreserved characters alone and form-encodes the rest (RFC 6749 §2.3.1);
+ * `client_secret_basic_raw` sends id and secret as they are, for servers that do not decode them.
+ */
+export type ClientAuth =
+  | { readonly method: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' }
+  | { readonly method: 'private_key_jwt'; readonly privateKey: CryptoKey; readonly keyId?: string }
+  | { readonly method: 'none' }
+
+/** What proves the user at the resource server. */
+export type ResourceCredentials =
+  /** `Authorization: <scheme> <access token>`; `Bearer` is the usual one. */
+  | { readonly scheme: string }
+  /** Header pairs; `{access_token}`, `{client_id}` and `{client_secret}` are filled in. */
+  | { readonly headers: Readonly<Record<string, string>> }
+
+/** Where the fields of a token answer stand when the server does not use the names of RFC 6749 §5.1. A dot descends. */
+export interface TokenAnswerFields {
+  readonly accessToken: string
+  readonly refreshToken: string
+  readonly tokenType: string
+  /** Seconds from now, as a number or a numeric string. */
+  readonly expiresIn: string
+  /** Epoch seconds; wins over `expiresIn`. */
+  readonly expiresAt: string
+  readonly refreshTokenExpiresIn: string
+  readonly scope: string
+  readonly idToken: string
+}
+
+/** Which claim of the userinfo answer (or ID token) fills which field of the user. A dot descends. */
+export interface UserFields {
+  /** The stable id. It must be there: a sign-in without it fails. */
+  readonly id: string
+  /** Further ids of the same user, by name. */
+  readonly ids?: Readonly<Record<string, string>>
+  readonly name?: string
+  readonly email?: string
+  readonly emailVerified?: string
+  readonly picture?: string
+}
+
+/** Where the user's claims come from. */
+export interface Userinfo {
+  /** Absent: `userinfo_endpoint` of the discovery document, else the ID token alone. */
+  readonly endpoint?: string
+  readonly method?: 'GET' | 'POST'
+  readonly fields: UserFields
+}
+
+/** What a dead refresh token looks like: `error`, and where the server needs it the status beside it. */
+export interface DeadRefresh {
+  readonly error: string
+  readonly status?: number
+}
+
+/**
+ * Everything Latchkey knows about one authorization server and our client there: data only.
+ * A preset is this with the server's part filled in; endpoint names follow RFC 8414.
+ */
+export interface Provider<Id extends string = string> {
+  /** Stands in URLs and types: lower-case letters, digits and `-`. */
+  readonly id: Id
+  /** For people: "Sign in with <name>". */
+  readonly name: string
+  /** Inline SVG for the button, trusted: it is written into the page as it is. */
+  readonly icon?: string
+
+  /** OpenID issuer. With it ID tokens are required and verified, and missing endpoints are discovered. */
+  readonly issuer?: string
+  readonly authorizationEndpoint?: string
+  readonly tokenEndpoint?: string
+  readonly revocationEndpoint?: string
+  readonly jwksUri?: string
+  /** RFC 9207: the server always sends `iss` in the authorization response. Discovery fills it in. */
+  readonly authorizationResponseIss?: boolean
+
+  readonly clientId: string
+  readonly clientSecret?: string
+  readonly clientAuth: ClientAuth
+
+  readonly scope: readonly string[]
+  readonly scopeSeparator: ' ' | ','
+  /** Sends `scope=` even when there is none. */
+  readonly sendEmptyScope: boolean
+  /** Extra parameters of the authorization request. They never replace one of ours. */
+  readonly params: Readonly<Record<string, string>>
+  readonly pkce: 'required' | 'supported' | 'never'
+  readonly responseMode: 'query' | 'form_post'
+
+  readonly tokenBodyFormat: 'form' | 'json'
+  /** Extra parameters and headers of token and revocation requests. */
+  readonly tokenParams: Readonly<Record<string, string>>
+  readonly tokenHeaders: Readonly<Record<string, string>>
+  readonly tokenAnswer: Partial<TokenAnswerFields>
+  /** Signature algorithms accepted on ID tokens. `HS256` only when listed here. */
+  readonly idTokenAlgorithms: readonly string[]
+
+  readonly userinfo?: Userinfo
+
+  /** Exact origins (scheme, host, port) that may receive the access token. */
+  readonly resourceOrigins: readonly string[]
+  readonly credentials: ResourceCredentials
+  /** Fixed extra headers of every API request. */
+  readonly resourceHeaders: Readonly<Record<string, string>>
+
+  readonly deadRefresh: readonly DeadRefresh[]
+  /** A refresh kills the access token at once, so no caller is served the old one while it runs. */
+  readonly refreshEndsAccessToken: boolean
+  /** A new token set kills all earlier ones of that user. */
+  readonly exclusive: boolean
+  /** How long the refresh token lives, counted from the user's authorization; refreshing does not extend it. */
+  readonly refreshTokenLifetime?: { readonly months: number }
+  /** What revoking does: end the one token, or the user's whole authorization of this client. */
+  readonly revocation: 'token' | 'authorization'
+
+  /** Path of the redirect URI below `baseUrl`; default `/callback/<id>`. */
+  readonly callbackPath?: string
+  /** What the server demands of redirect URIs, checked at start. */
+  readonly redirectUriRule?: 'loopback_literal'
+}
