@@ -60,7 +60,6 @@ export class LatchkeyError extends Error {
   readonly reason?: string
   readonly retryAfterSeconds?: number
   readonly oauth?: OAuthErrorFields
-  private readonly [mark]: true = true
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message)
@@ -71,7 +70,7 @@ export class LatchkeyError extends Error {
     if (details.oauth !== undefined) this.oauth = details.oauth
     if (this.status === 503) this.retryAfterSeconds = details.retryAfterSeconds ?? defaultRetryAfterSeconds
     this.headers = errorHeaders(this, details.allow)
-    Object.defineProperty(this, mark, { enumerable: false })
+    Object.defineProperty(this, mark, { value: true })
   }
 
   /** True for every LatchkeyError, whichever installed copy made it. */

@@ -1,3 +1,5 @@
+import type { webcrypto } from 'node:crypto'
+
 /**
  * How the client proves who it is at the token and revocation endpoints.
  * `client_secret_basic` leaves unreserved characters alone and form-encodes the rest (RFC 6749 §2.3.1);
@@ -5,7 +7,7 @@
  */
 export type ClientAuth =
   | { readonly method: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' }
-  | { readonly method: 'private_key_jwt'; readonly privateKey: CryptoKey; readonly keyId?: string }
+  | { readonly method: 'private_key_jwt'; readonly privateKey: webcrypto.CryptoKey; readonly keyId?: string }
   | { readonly method: 'none' }
 
 /** What proves the user at the resource server. */
