@@ -1,0 +1,232 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { ExpiringMap } from './expiring-map.ts'
+import type {
+  AppSessionStore,
+  Attempt,
+  GrantObservation,
+  GrantRef,
+  GrantStore,
+  LeaseStore,
+  SessionStore,
+  SessionWrite,
+  Store,
+  SubjectStore,
+  UsedMarkerStore,
+  VersionedRecord,
+} from './store.ts'
+
+/** Options of {@link memoryStore}. */
+export interface MemoryStoreOptions {
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
+
+/**
+ * Keeps everything in this process: for development, tests and single-process programs that may forget on restart.
+ * Expired entries are dropped as new ones arrive.
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  const clock = options.clock ?? systemClock
+  const grants = new MemoryGrants(clock)
+  return {
+    sessions: new MemorySessions(clock, grants),
+    grants,
+    leases: grants.leases,
+    usedMarkers: new MemoryUsedMarkers(clock),
+    subjects: new MemorySubjects(clock),
+    appSessions: new MemoryAppSessions(clock),
+    durable: false,
+    close: async () => {},
+  }
+}
+
+function grantKey(ref: GrantRef): string {
+  return `${ref.slot}/${ref.id}`
+}
+
+class MemoryGrants implements GrantStore {
+  readonly records: ExpiringMap<VersionedRecord>
+  readonly leases: MemoryLeases
+
+  constructor(clock: Clock) {
+    this.records = new ExpiringMap(clock)
+    this.leases = new MemoryLeases(clock)
+  }
+
+  async read(ref: GrantRef): Promise<VersionedRecord | undefined> {
+    return this.records.get(grantKey(ref))
+  }
+
+  async observe(ref: GrantRef): Promise<GrantObservation> {
+    const key = grantKey(ref)
+    return {
+      record: this.records.get(key),
+      attempt: this.leases.attempts.get(key),
+      leaseOwner: this.leases.owners.get(key),
+    }
+  }
+
+  async commit(
+    ref: GrantRef,
+    expectedVersion: string,
+    record: VersionedRecord,
+  ): Promise<'committed' | 'moved' | 'gone'> {
+    const key = grantKey(ref)
+    const standing = this.records.get(key)
+    if (standing === undefined) return 'gone'
+    if (standing.version === record.version) return 'committed'
+    if (standing.version !== expectedVersion) return 'moved'
+    this.records.replace(key, record)
+    return 'committed'
+  }
+
+  async delete(ref: GrantRef): Promise<VersionedRecord | undefined> {
+    return this.remove(ref)
+  }
+
+  remove(ref: GrantRef): VersionedRecord | undefined {
+    const key = grantKey(ref)
+    this.leases.attempts.take(key)
+    this.leases.owners.take(key)
+    return this.records.take(key)
+  }
+}
+
+class MemoryLeases implements LeaseStore {
+  readonly owners: ExpiringMap<string>
+  readonly attempts: ExpiringMap<Attempt>
+
+  constructor(clock: Clock) {
+    this.owners = new ExpiringMap(clock)
+    this.attempts = new ExpiringMap(clock)
+  }
+
+  async take(ref: GrantRef, owner: string, ttlSeconds: number): Promise<boolean> {
+    const key = grantKey(ref)
+    const holder = this.owners.get(key)
+    if (holder === undefined) this.owners.set(key, owner, ttlSeconds)
+    return holder === undefined || holder === owner
+  }
+
+  async extend(ref: GrantRef, owner: string, ttlSeconds: number): Promise<boolean> {
+    if (this.owners.get(grantKey(ref)) !== owner) return false
+    this.owners.touch(grantKey(ref), ttlSeconds)
+    return true
+  }
+
+  async release(ref: GrantRef, owner: string): Promise<void> {
+    if (this.owners.get(grantKey(ref)) === owner) this.owners.take(grantKey(ref))
+  }
+
+  async owner(ref: GrantRef): Promise<string | undefined> {
+    return this.owners.get(grantKey(ref))
+  }
+
+  async writeAttempt(ref: GrantRef, attempt: Attempt, ttlSeconds: number): Promise<boolean> {
+    if (this.owners.get(grantKey(ref)) !== attempt.owner) return false
+    this.attempts.set(grantKey(ref), attempt, ttlSeconds)
+    return true
+  }
+}
+
+class MemorySessions implements SessionStore {
+  readonly #records: ExpiringMap<VersionedRecord>
+  readonly #grants: MemoryGrants
+
+  constructor(clock: Clock, grants: MemoryGrants) {
+    this.#records = new ExpiringMap(clock)
+    this.#grants = grants
+  }
+
+  async read(locator: string, idleTtlSeconds: number): Promise<VersionedRecord | undefined> {
+    this.#records.touch(locator, idleTtlSeconds)
+    return this.#records.get(locator)
+  }
+
+  async write(locator: string, write: SessionWrite): Promise<'written' | 'moved'> {
+    const standing = this.#records.get(locator)?.version
+    if (standing === write.record.version) return 'written'
+    if (standing !== write.expectedVersion) return 'moved'
+    this.#records.set(locator, write.record, write.ttlSeconds)
+    for (const id of write.deleteGrants) this.#grants.remove({ slot: locator, id })
+    for (const grant of write.putGrants) {
+      this.#grants.records.set(grantKey({ slot: locator, id: grant.id }), grant.record, grant.ttlSeconds)
+    }
+    return 'written'
+  }
+
+  async delete(locator: string, grantIds: readonly string[]): Promise<readonly VersionedRecord[]> {
+    this.#records.take(locator)
+    return grantIds.flatMap((id) => this.#grants.remove({ slot: locator, id }) ?? [])
+  }
+}
+
+class MemoryUsedMarkers implements UsedMarkerStore {
+  readonly #markers: ExpiringMap<string>
+
+  constructor(clock: Clock) {
+    this.#markers = new ExpiringMap(clock)
+  }
+
+  async take(key: string, value: string, ttlSeconds: number): Promise<string> {
+    const standing = this.#markers.get(key)
+    if (standing !== undefined) return standing
+    this.#markers.set(key, value, ttlSeconds)
+    return value
+  }
+}
+
+/** A subject's sessions by locator, with the epoch seconds each one expires at. */
+class MemorySubjects implements SubjectStore {
+  readonly #clock: Clock
+  readonly #subjects: ExpiringMap<Map<string, number>>
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#subjects = new ExpiringMap(clock)
+  }
+
+  async join(subject: string, locator: string, expiresAt: number): Promise<{ readonly now: number }> {
+    const now = this.#clock.now()
+    const members = this.#members(subject).set(locator, expiresAt)
+    this.#subjects.set(subject, members, Math.max(...members.values()) - now)
+    return { now }
+  }
+
+  async leave(subject: string, locator: string): Promise<number> {
+    const members = this.#members(subject)
+    members.delete(locator)
+    if (members.size === 0) this.#subjects.take(subject)
+    return members.size
+  }
+
+  #members(subject: string): Map<string, number> {
+    const members = this.#subjects.get(subject) ?? new Map<string, number>()
+    for (const [locator, expiresAt] of members) if (expiresAt <= this.#clock.now()) members.delete(locator)
+    return members
+  }
+}
+
+class MemoryAppSessions implements AppSessionStore {
+  readonly #values: ExpiringMap<string>
+
+  constructor(clock: Clock) {
+    this.#values = new ExpiringMap(clock)
+  }
+
+  async read(id: string): Promise<string | undefined> {
+    return this.#values.get(id)
+  }
+
+  async write(id: string, value: string, ttlSeconds: number): Promise<void> {
+    this.#values.set(id, value, ttlSeconds)
+  }
+
+  async touch(id: string, ttlSeconds: number): Promise<void> {
+    this.#values.touch(id, ttlSeconds)
+  }
+
+  async delete(id: string): Promise<void> {
+    this.#values.take(id)
+  }
+}
