@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromiumCommand, provideChromium } from './chromium.mjs'
+import { readReport } from './report.mjs'
+import { build, install } from './setup.mjs'
+import { environment, Failure, machineNodeFits, run, tool } from './workspace.mjs'
+
+const args = process.argv.slice(2)
+const inCI = /^(1|true)$/i.test(process.env.CI ?? '')
+const wantsBrowser = args.length === 0 || args.some((arg) => arg.includes('e2e'))
+/** One line for everything that failed outside the test runner's own count. */
+const failures = []
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+try {
+  await install()
+  const [chromium] = await Promise.all([wantsBrowser ? provideChromium() : undefined, checks()])
+  reportChromium(chromium)
+  await suites(chromium)
+} catch (error) {
+  failures.push(error instanceof Failure ? error.message : String(error?.stack ?? error))
+}
+close()
+
+/** Style, types and the build, one after the other: each is quick, and their output stays readable. */
+async function checks() {
+  await check('style', tool('biome'), ['check', '.'])
+  await check('types', tool('tsc'), ['-p', 'tsconfig.json'])
+  try {
+    await build()
+  } catch (error) {
+    console.error(error.message)
+    failures.push('build: the packages could not be built')
+  }
+}
+
+async function check(name, command, parameters) {
+  console.log(`checking the ${name} …`)
+  const { code, output } = await run(command, parameters)
+  if (code === 0) return
+  console.error(output)
+  failures.push(`${name}: \`${command.split(/[\\/]/).at(-1)} ${parameters.join(' ')}\` failed`)
+}
+
+function reportChromium(chromium) {
+  if (!wantsBrowser || chromium !== undefined) return
+  const wanted = process.env.CHROMIUM_PATH
+  const why = wanted ? `CHROMIUM_PATH (${wanted}) is no program` : 'no Chromium was found'
+  console.log(`skipping the browser suite test/e2e: ${why}. Install one with: ${chromiumCommand}`)
+  if (inCI) failures.push('browser suite: skipped, and CI allows no skip')
+}
+
+/** Runs Vitest with a report for people and one to count from. */
+async function suites(chromium) {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'))
+  const reportFile = join(folder, 'report.json')
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
+    // A browser path that is no program must not reach the suite, or it would fail instead of being skipped.
+    const env = environment({ CHROMIUM_PATH: chromium ?? '', FORCE_COLOR: process.stdout.isTTY ? '1' : '0' })
+    const { code } = await run(tool('vitest'), ['run', ...reporters, ...args], { env, show: true })
+    const report = readReport(reportFile, code)
+    Object.assign(counts, report.counts)
+    failures.push(...report.failures)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Names what failed outside the runner, and ends with the line that everybody reads. */
+function close() {
+  if (inCI && counts.skipped > 0) failures.push(`${counts.skipped} skipped, and CI allows no skip`)
+  for (const failure of failures) console.log(`FAILED ${failure}`)
+  const failed = counts.failed + failures.length
+  if (!machineNodeFits()) console.log(`(machine: Node ${process.versions.node}; tests: the workspace's Node)`)
+  console.log(`${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`)
+  process.exitCode = failed > 0 ? 1 : 0
+}
