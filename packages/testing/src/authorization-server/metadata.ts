@@ -1,0 +1,59 @@
+import { json, type Reply } from '../http/reply.ts'
+import type { ServerState } from './state.ts'
+
+/** Absolute URLs of the endpoints of a server. */
+export interface Endpoints {
+  readonly authorization: string
+  readonly token: string
+  readonly userinfo: string
+  readonly revocation: string
+  readonly jwks: string
+  readonly discovery: string
+}
+
+/** The endpoint URLs. One that the server lacks is an address that answers 404. */
+export function endpointsOf(state: ServerState): Endpoints {
+  const { paths } = state.dialect
+  const at = (path: string | undefined): string => state.origin + (path ?? '/absent')
+  return {
+    authorization: at(paths.authorization),
+    token: at(paths.token),
+    userinfo: at(paths.userinfo),
+    revocation: at(paths.revocation),
+    jwks: at(paths.jwks),
+    discovery: at(paths.discovery),
+  }
+}
+
+/** `GET /.well-known/openid-configuration`. */
+export function discovery(state: ServerState): Reply {
+  const endpoints = endpointsOf(state)
+  const supportsIss = state.policy.advertisesResponseIss
+  return json(200, {
+    issuer: state.issuer,
+    authorization_endpoint: endpoints.authorization,
+    token_endpoint: endpoints.token,
+    userinfo_endpoint: endpoints.userinfo,
+    revocation_endpoint: endpoints.revocation,
+    jwks_uri: endpoints.jwks,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'form_post'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    scopes_supported: state.policy.knownScopes ?? ['openid', 'profile', 'email', 'offline_access'],
+    token_endpoint_auth_methods_supported: [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'none',
+    ],
+    code_challenge_methods_supported: state.policy.pkce === 'ignored' ? undefined : ['S256'],
+    ...(supportsIss ? { authorization_response_iss_parameter_supported: true } : {}),
+  })
+}
+
+/** `GET jwks`. */
+export function jwks(state: ServerState): Reply {
+  return json(200, state.keys.jwks())
+}

@@ -1,0 +1,78 @@
+import type { IdTokenBuilder } from './id-token.ts'
+
+/** What an authorization server always does, as opposed to faults, which come and go. Every field can be set at any time. */
+export interface Policy {
+  /** A refresh issues a new refresh token and spends the old one; `'public'`: only for clients without a secret or key. @default true */
+  rotate: boolean | 'public'
+  /** So long the refresh token spent last is still answered, with the live set of its family. @default 0 */
+  graceSeconds: number
+  /** Within the grace time the old refresh token rotates again instead of returning the live one. @default false */
+  graceRotates: boolean
+  /** A spent refresh token used after its grace time ends the whole grant (RFC 9700 §4.14.2). @default false */
+  reuseKillsFamily: boolean
+  /** A refresh that does not rotate repeats the refresh token in its answer. @default false */
+  repeatRefreshToken: boolean
+  /** A refresh ends the access tokens issued before, as GitHub Apps do. @default false */
+  refreshEndsAccessToken: boolean
+  /** Each code exchange ends the earlier tokens of that user and client, each client credentials grant those of the client. @default false */
+  exclusive: boolean
+  /** Whether a code exchange issues a refresh token at all; `'offline_access'`: only with that scope. @default 'always' */
+  refreshTokens: 'always' | 'offline_access' | 'never'
+  /** @default 3600 */
+  accessTokenLifetimeSeconds: number
+  /** Counted from the authorization, never extended by a refresh. @default Infinity */
+  refreshTokenLifetimeSeconds: number
+  /** @default 60 */
+  codeLifetimeSeconds: number
+  /** `required` refuses a request without S256 challenge; `optional` checks it when sent; `ignored` never. @default 'optional' */
+  pkce: 'required' | 'optional' | 'ignored'
+  /** How Basic credentials are read: form-decoded (RFC 6749 §2.3.1), raw, or either. @default 'either' */
+  basicDecoding: 'form' | 'raw' | 'either'
+  /** `iss` of the authorization response (RFC 9207): the issuer, none, or these values, repeated when several. @default 'issuer' with `oidc`, else 'none' */
+  responseIss: 'issuer' | 'none' | readonly string[]
+  /** Whether discovery says that `iss` is sent, true or not. @default true with `oidc` */
+  advertisesResponseIss: boolean
+  /** Changes the parameters of the authorization response in place, after all else. */
+  callbackParams: ((params: URLSearchParams) => void) | undefined
+  /** The id of a user who is signed in at once, without a consent page. */
+  autoApprove: string | undefined
+  /** Seconds that the server's own clock is ahead; negative: behind. Seen in `iat` and `exp`. @default 0 */
+  skewSeconds: number
+  /** With the scope `openid`, a refresh issues an ID token too. @default true */
+  idTokenOnRefresh: boolean
+  /** Makes every ID token; absent: `build.sign()`. */
+  idToken: ((build: IdTokenBuilder) => string) | undefined
+  /** Scopes that are known; an unknown one is answered `invalid_scope`. Absent: all are. */
+  knownScopes: readonly string[] | undefined
+  /** What a denied or reduced consent grants of the requested scope. Absent: all of it. */
+  grantedScope: ((requested: readonly string[]) => readonly string[]) | undefined
+}
+
+/** The defaults, with `overrides` laid over them. */
+export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy {
+  return {
+    rotate: true,
+    graceSeconds: 0,
+    graceRotates: false,
+    reuseKillsFamily: false,
+    repeatRefreshToken: false,
+    refreshEndsAccessToken: false,
+    exclusive: false,
+    refreshTokens: 'always',
+    accessTokenLifetimeSeconds: 3600,
+    refreshTokenLifetimeSeconds: Infinity,
+    codeLifetimeSeconds: 60,
+    pkce: 'optional',
+    basicDecoding: 'either',
+    responseIss: oidc ? 'issuer' : 'none',
+    advertisesResponseIss: oidc,
+    callbackParams: undefined,
+    autoApprove: undefined,
+    skewSeconds: 0,
+    idTokenOnRefresh: true,
+    idToken: undefined,
+    knownScopes: undefined,
+    grantedScope: undefined,
+    ...overrides,
+  }
+}

@@ -1,0 +1,259 @@
+import type { TimeSource } from '../clock.ts'
+import { EmulatorServer, type Route } from '../http/emulator-server.ts'
+import type { Faults } from '../http/faults.ts'
+import type { ReceivedRequest } from '../http/received-request.ts'
+import type { SecretMarks } from '../secret-marks.ts'
+import { authorize, CONSENT_PATH, consent } from './authorize.ts'
+import type { EmulatedUser, RegisteredClient } from './client.ts'
+import { plainDialect } from './dialect.ts'
+import type { Grant, LiveGrant } from './grants.ts'
+import type { KeySet } from './keys.ts'
+import { discovery, type Endpoints, endpointsOf, jwks } from './metadata.ts'
+import type { Policy } from './policy.ts'
+import { revoke } from './revocation.ts'
+import { ServerState, type ServerStateOptions } from './state.ts'
+import { type AuthorizationServerBehaviour, token } from './token.ts'
+import { userinfo } from './userinfo.ts'
+
+/** Names of the endpoints, for faults, counters and the request log. */
+export type AuthorizationServerEndpoint =
+  | 'authorize'
+  | 'consent'
+  | 'token'
+  | 'userinfo'
+  | 'revoke'
+  | 'jwks'
+  | 'discovery'
+
+/** How `startAuthorizationServer` sets up the server. */
+export interface AuthorizationServerOptions {
+  readonly clients: readonly RegisteredClient[]
+  /** @default Ada, Grace and Linus */
+  readonly users?: readonly EmulatedUser[]
+  /** Port on 127.0.0.1. @default any free one */
+  readonly port?: number
+  /** Absent: its own `TestClock` on system time. */
+  readonly clock?: TimeSource
+  /** Absent: its own. */
+  readonly marks?: SecretMarks
+  /** Path of the issuer, such as `/tenant`; the endpoints lie below it. @default '' */
+  readonly issuerPath?: string
+  /** Issues ID tokens and serves discovery and keys. @default false */
+  readonly oidc?: boolean
+  /** Same as `policy.accessTokenLifetimeSeconds`. */
+  readonly accessTokenLifetimeSeconds?: number
+  /** Same as `policy.exclusive`. */
+  readonly exclusive?: boolean
+  /** Same as `policy.autoApprove`. */
+  readonly autoApprove?: string
+  /** Further switches to start with; all can be changed later. */
+  readonly policy?: Partial<Policy>
+}
+
+/** Starts an emulated authorization server on 127.0.0.1. */
+export async function startAuthorizationServer(
+  options: AuthorizationServerOptions,
+): Promise<AuthorizationServer> {
+  const { clients, users, clock, marks, port, oidc = false, issuerPath = '' } = options
+  const policy = { ...options.policy }
+  if (options.accessTokenLifetimeSeconds !== undefined) {
+    policy.accessTokenLifetimeSeconds = options.accessTokenLifetimeSeconds
+  }
+  if (options.exclusive !== undefined) policy.exclusive = options.exclusive
+  if (options.autoApprove !== undefined) policy.autoApprove = options.autoApprove
+  const dialect = plainDialect(issuerPath, oidc)
+  const server = new AuthorizationServer({ clients, users, clock, marks, oidc, policy, dialect })
+  await server.listen(port, issuerPath)
+  return server
+}
+
+/** An emulated authorization server. `policy` is what it always does, `faults` what goes wrong for a while. */
+export class AuthorizationServer {
+  readonly #state: ServerState
+  readonly #server: EmulatorServer<AuthorizationServerEndpoint, AuthorizationServerBehaviour>
+  readonly #refreshCalls = new Map<string, number>()
+
+  /** Use `startAuthorizationServer`; a provider emulator passes its own dialect. */
+  constructor(options: ServerStateOptions) {
+    this.#state = new ServerState(options)
+    this.#server = new EmulatorServer({
+      routes: routesOf(this.#state),
+      clock: this.#state.clock,
+      onRequest: (request) => this.#count(request),
+    })
+  }
+
+  /** Starts to listen. */
+  async listen(port?: number, issuerPath = ''): Promise<void> {
+    await this.#server.listen(port)
+    this.#state.origin = this.#server.origin
+    this.#state.issuer = this.#server.origin + issuerPath
+  }
+
+  /** `http://127.0.0.1:<port>`. */
+  get origin(): string {
+    return this.#state.origin
+  }
+
+  /** The origin with the issuer path. */
+  get issuer(): string {
+    return this.#state.issuer
+  }
+
+  /** Absolute URLs. */
+  get endpoints(): Endpoints {
+    return endpointsOf(this.#state)
+  }
+
+  /** Switches; set a field and the next request sees it. */
+  get policy(): Policy {
+    return this.#state.policy
+  }
+
+  /** Fault switches by endpoint. */
+  get faults(): Faults<AuthorizationServerEndpoint, AuthorizationServerBehaviour> {
+    return this.#server.faults
+  }
+
+  /** Requests per endpoint, counted on arrival, failed ones too. */
+  get calls(): Readonly<Record<AuthorizationServerEndpoint, number>> {
+    return this.#server.calls
+  }
+
+  /** Every request in order of arrival. */
+  get requests(): readonly ReceivedRequest[] {
+    return this.#server.requests
+  }
+
+  /** The secrets that this server issued or was given. */
+  get marks(): SecretMarks {
+    return this.#state.marks
+  }
+
+  /** The clock of this server. */
+  get clock(): TimeSource {
+    return this.#state.clock
+  }
+
+  /** The people who can sign in. */
+  get users(): readonly EmulatedUser[] {
+    return this.#state.users
+  }
+
+  /** The signing keys. */
+  get keys(): KeySet {
+    return this.#state.keys
+  }
+
+  /** Every grant, oldest first. */
+  grants(): readonly LiveGrant[] {
+    return this.#state.grants.all.map((grant) => this.#state.grants.live(grant))
+  }
+
+  /** The state of one grant. @throws Error for an unknown id */
+  live(grantId: string): LiveGrant {
+    return this.#state.grants.live(this.#grant(grantId))
+  }
+
+  /** The newest grant of a user; absent when there is none. */
+  liveFor(userId: string): LiveGrant | undefined {
+    const grant = this.#state.grants.all.findLast((one) => one.userId === userId)
+    return grant === undefined ? undefined : this.#state.grants.live(grant)
+  }
+
+  /** The state of the grant behind an access token that would be accepted now. */
+  introspect(accessToken: string): LiveGrant | undefined {
+    const accepted = this.#state.grants.accessToken(accessToken)
+    return accepted === undefined ? undefined : this.#state.grants.live(accepted.grant)
+  }
+
+  /** Token requests that presented any refresh token of a grant, counted on arrival, failed ones too. */
+  refreshCalls(grantId: string): number {
+    return this.#refreshCalls.get(this.#grant(grantId).id) ?? 0
+  }
+
+  /** The same, one number per generation of the refresh token. */
+  refreshCallsByGeneration(grantId: string): readonly number[] {
+    return this.#grant(grantId).refreshTokens.map((entry) => entry.calls)
+  }
+
+  /** Ends a grant, as a user does in the provider's settings: every token of it is refused from now on. */
+  revokeGrant(grantId: string): void {
+    this.#state.grants.end(this.#grant(grantId))
+  }
+
+  /** Makes the refresh tokens of a user dead; access tokens live on until they expire. */
+  killRefreshToken(userId: string): void {
+    for (const grant of this.#state.grants.all) {
+      if (grant.userId !== userId) continue
+      for (const entry of grant.refreshTokens) entry.dead = true
+    }
+  }
+
+  /** Makes access tokens be refused, of one user or of everybody; refresh tokens stay. */
+  expireAccessTokens(userId?: string): void {
+    for (const grant of this.#state.grants.all) {
+      if (userId === undefined || grant.userId === userId) this.#state.grants.endAccessTokens(grant)
+    }
+  }
+
+  /** Gives a client another secret, as an operator's mistake or a rotation does; `undefined` removes it. */
+  setClientSecret(clientId: string, clientSecret: string | undefined): void {
+    const client = this.#state.clients.get(clientId)
+    if (client === undefined) throw new Error(`There is no client ${clientId}`)
+    const { clientSecret: _, ...rest } = client
+    this.#state.clients.set(clientId, clientSecret === undefined ? rest : { ...rest, clientSecret })
+    if (clientSecret !== undefined) this.marks.add('client_secret', clientSecret)
+  }
+
+  /** Makes a new signing key; see `KeySet.rotate`. */
+  rotateKeys(options?: { readonly keepOld?: boolean }): void {
+    this.keys.rotate(options)
+  }
+
+  /** Stops at once. */
+  close(): Promise<void> {
+    return this.#server.close()
+  }
+
+  #grant(grantId: string): Grant {
+    const grant = this.#state.grants.byId(grantId)
+    if (grant === undefined) throw new Error(`There is no grant ${grantId}`)
+    return grant
+  }
+
+  #count(request: ReceivedRequest): void {
+    const presented = request.form.get('refresh_token')
+    const grant = presented === null ? undefined : this.#state.grants.byToken(presented)
+    if (request.endpoint !== 'token' || presented === null || grant === undefined) return
+    this.#state.grants.countCall(presented)
+    this.#refreshCalls.set(grant.id, (this.#refreshCalls.get(grant.id) ?? 0) + 1)
+  }
+}
+
+function routesOf(
+  state: ServerState,
+): readonly Route<AuthorizationServerEndpoint, AuthorizationServerBehaviour>[] {
+  const { paths } = state.dialect
+  // A path that cannot be requested keeps the endpoint's counter and answers 404 on the wire.
+  const at = (path: string | undefined): string => path ?? ' '
+  return [
+    {
+      endpoint: 'authorize',
+      methods: ['GET'],
+      path: paths.authorization,
+      handle: (r) => authorize(r, state),
+    },
+    { endpoint: 'consent', methods: ['POST'], path: CONSENT_PATH, handle: (r) => consent(r, state) },
+    { endpoint: 'token', methods: ['POST'], path: paths.token, handle: (r, b) => token(r, state, b) },
+    {
+      endpoint: 'userinfo',
+      methods: ['GET', 'POST'],
+      path: at(paths.userinfo),
+      handle: (r) => userinfo(r, state),
+    },
+    { endpoint: 'revoke', methods: ['POST'], path: at(paths.revocation), handle: (r) => revoke(r, state) },
+    { endpoint: 'jwks', methods: ['GET'], path: at(paths.jwks), handle: () => jwks(state) },
+    { endpoint: 'discovery', methods: ['GET'], path: at(paths.discovery), handle: () => discovery(state) },
+  ]
+}

@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto'
+import type { Behaviour } from '../http/faults.ts'
+import { mediaType, type ReceivedRequest } from '../http/received-request.ts'
+import { json, type Reply } from '../http/reply.ts'
+import { type AuthenticatedClient, authenticateClient } from './client-auth.ts'
+import type { OAuthProblem } from './dialect.ts'
+import type { Grant } from './grants.ts'
+import { accessTokenHash, IdTokenBuilder } from './id-token.ts'
+import type { IssuedCode, ServerState } from './state.ts'
+
+/** A behaviour of an authorization server: a `Behaviour` with one more field. */
+export interface AuthorizationServerBehaviour extends Behaviour {
+  /** Makes the ID token of this answer, instead of `policy.idToken`. */
+  readonly idToken?: (build: IdTokenBuilder) => string
+}
+
+/** What a token answer is made from. */
+interface Issue {
+  readonly grant: Grant
+  readonly grantType: 'authorization_code' | 'refresh_token' | 'client_credentials'
+  readonly refreshToken: string | undefined
+  readonly scope: readonly string[]
+}
+
+/** `POST token` with the grants authorization_code, refresh_token and client_credentials (RFC 6749). */
+export async function token(
+  request: ReceivedRequest,
+  state: ServerState,
+  behaviour: AuthorizationServerBehaviour | undefined,
+): Promise<Reply> {
+  const { form } = request
+  if (mediaType(request.headers) !== 'application/x-www-form-urlencoded') {
+    return state.dialect.problem(invalidRequest('The body must be a form'))
+  }
+  const repeated = [...form.keys()].find((name) => form.getAll(name).length > 1)
+  if (repeated !== undefined) return state.dialect.problem(invalidRequest(`${repeated} is repeated`))
+  const caller = await authenticateClient(request, state)
+  // From here to the answer nothing waits, so that parallel requests cannot both spend the same code or token.
+  const issue = 'error' in caller ? caller : issueFor(form, caller, state)
+  if ('error' in issue) return state.dialect.problem(issue)
+  return json(200, answer(issue, state, behaviour?.idToken ?? state.policy.idToken))
+}
+
+function issueFor(
+  form: URLSearchParams,
+  caller: AuthenticatedClient,
+  state: ServerState,
+): Issue | OAuthProblem {
+  const grantType = form.get('grant_type')
+  if (grantType === 'authorization_code') return byCode(form, caller, state)
+  if (grantType === 'refresh_token') return byRefreshToken(form, caller, state)
+  if (grantType === 'client_credentials') return byClient(form, caller, state)
+  return { status: 400, error: 'unsupported_grant_type', description: 'grant_type is not supported' }
+}
+
+function byCode(
+  form: URLSearchParams,
+  caller: AuthenticatedClient,
+  state: ServerState,
+): Issue | OAuthProblem {
+  const code = state.codes.get(form.get('code') ?? '')
+  const mine = code !== undefined && code.clientId === caller.client.clientId
+  if (!mine || code.redirectUri !== form.get('redirect_uri'))
+    return invalidGrant('Invalid authorization code')
+  if (code.spent) {
+    const grant = state.grants.byId(code.grantId ?? '')
+    if (grant !== undefined) state.grants.end(grant, true)
+    return invalidGrant('Invalid authorization code')
+  }
+  // A code is spent by its first use even if the verifier is wrong, so that guessing has one try.
+  code.spent = true
+  if (state.now() >= code.issuedAt + state.policy.codeLifetimeSeconds)
+    return invalidGrant('Authorization code expired')
+  const wrong = verifierProblem(code, form.get('code_verifier'), state)
+  if (wrong !== undefined) return invalidGrant(wrong)
+  const { clientId, userId, scope, nonce } = code
+  const grant = state.grants.open({ clientId, userId, scope, nonce, authorizedAt: code.issuedAt })
+  code.grantId = grant.id
+  const { refreshTokens } = state.policy
+  const wanted =
+    refreshTokens === 'always' || (refreshTokens === 'offline_access' && scope.includes(refreshTokens))
+  const refreshToken = wanted ? state.grants.addRefreshToken(grant) : undefined
+  return { grant, grantType: 'authorization_code', refreshToken, scope }
+}
+
+function verifierProblem(code: IssuedCode, verifier: string | null, state: ServerState): string | undefined {
+  if (state.policy.pkce === 'ignored') return undefined
+  // RFC 9700 §2.1.1: a verifier without a challenge means that somebody took the challenge away.
+  if (code.challenge === undefined)
+    return verifier === null ? undefined : 'code_verifier without code_challenge'
+  const challenge = createHash('sha256')
+    .update(verifier ?? '')
+    .digest('base64url')
+  return challenge === code.challenge ? undefined : 'code_verifier was incorrect'
+}
+
+function byRefreshToken(
+  form: URLSearchParams,
+  caller: AuthenticatedClient,
+  state: ServerState,
+): Issue | OAuthProblem {
+  const presented = state.grants.present(form.get('refresh_token') ?? '', caller.client.clientId)
+  if (typeof presented === 'string') return invalidGrant(presented)
+  const { grant, inGrace } = presented
+  const asked = form
+    .get('scope')
+    ?.split(' ')
+    .filter((one) => one !== '')
+  if (asked?.some((one) => !grant.scope.includes(one))) {
+    return { status: 400, error: 'invalid_scope', description: 'More than was granted' }
+  }
+  const { policy, grants } = state
+  if (policy.refreshEndsAccessToken) grants.endAccessTokens(grant)
+  const issue = { grant, grantType: 'refresh_token', scope: asked ?? grant.scope } as const
+  if (inGrace && !policy.graceRotates) return { ...issue, refreshToken: grants.refreshTokenOf(grant) }
+  const rotates = policy.rotate === 'public' ? caller.method === 'none' : policy.rotate
+  if (!rotates && !inGrace) {
+    return { ...issue, refreshToken: policy.repeatRefreshToken ? grants.refreshTokenOf(grant) : undefined }
+  }
+  grants.spend(grant)
+  return { ...issue, refreshToken: grants.addRefreshToken(grant) }
+}
+
+function byClient(
+  form: URLSearchParams,
+  caller: AuthenticatedClient,
+  state: ServerState,
+): Issue | OAuthProblem {
+  if (caller.method === 'none') {
+    return {
+      status: 400,
+      error: 'unauthorized_client',
+      description: 'A public client has no token of its own',
+    }
+  }
+  const scope = (form.get('scope') ?? '').split(' ').filter((one) => one !== '')
+  const { clientId } = caller.client
+  const from = { clientId, userId: undefined, nonce: undefined, scope, authorizedAt: state.now() }
+  return { grant: state.grants.open(from), grantType: 'client_credentials', refreshToken: undefined, scope }
+}
+
+function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBehaviour['idToken']): object {
+  const accessToken = state.grants.addAccessToken(issue.grant)
+  const { refreshToken, scope, grantType } = issue
+  const withIdToken = state.oidc && scope.includes('openid') && issue.grant.userId !== undefined
+  const due = withIdToken && (grantType === 'authorization_code' || state.policy.idTokenOnRefresh)
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer',
+    expires_in: state.policy.accessTokenLifetimeSeconds,
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+    ...(state.dialect.scopeInAnswer && scope.length > 0 ? { scope: scope.join(' ') } : {}),
+    ...(due ? { id_token: makeIdToken(issue, state, accessToken, idToken) } : {}),
+  }
+}
+
+function makeIdToken(
+  issue: Issue,
+  state: ServerState,
+  accessToken: string,
+  make: AuthorizationServerBehaviour['idToken'],
+): string {
+  const { grant } = issue
+  const now = Math.floor(state.now())
+  const grantType = issue.grantType === 'refresh_token' ? 'refresh_token' : 'authorization_code'
+  const claims = {
+    ...state.dialect.userinfo(state.user(grant.userId ?? ''), grant),
+    iss: state.issuer,
+    aud: grant.clientId,
+    iat: now,
+    exp: now + 3600,
+    auth_time: Math.floor(grant.authorizedAt),
+    at_hash: accessTokenHash(accessToken),
+    ...(grant.nonce !== undefined && grantType === 'authorization_code' ? { nonce: grant.nonce } : {}),
+  }
+  const client = state.clients.get(grant.clientId) ?? {}
+  const build = new IdTokenBuilder(state.keys, claims, client, grantType)
+  const idToken = make?.(build) ?? build.sign()
+  state.marks.add('id_token', idToken)
+  return idToken
+}
+
+function invalidGrant(description: string): OAuthProblem {
+  return { status: 400, error: 'invalid_grant', description }
+}
+
+function invalidRequest(description: string): OAuthProblem {
+  return { status: 400, error: 'invalid_request', description }
+}

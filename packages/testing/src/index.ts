@@ -1,0 +1,33 @@
+export {
+  type ClientAuthMethod,
+  DEFAULT_USERS,
+  type EmulatedUser,
+  type RegisteredClient,
+} from './authorization-server/client.ts'
+export type { LiveGrant } from './authorization-server/grants.ts'
+export type { IdTokenBuilder, IdTokenChanges } from './authorization-server/id-token.ts'
+export type { Claims, KeySet } from './authorization-server/keys.ts'
+export type { Endpoints } from './authorization-server/metadata.ts'
+export type { Policy } from './authorization-server/policy.ts'
+export {
+  AuthorizationServer,
+  type AuthorizationServerEndpoint,
+  type AuthorizationServerOptions,
+  startAuthorizationServer,
+} from './authorization-server/server.ts'
+export type { AuthorizationServerBehaviour } from './authorization-server/token.ts'
+export { TestClock, type TestClockOptions, type TimeSource } from './clock.ts'
+export type { Cookie } from './cookie.ts'
+export { CookieJar, type CookieRequest, type RefusedCookie } from './cookie-jar.ts'
+export type { Behaviour, Faults, FieldsPatch, Hold, HoldOptions, HoldPoint } from './http/faults.ts'
+export type { ReceivedRequest } from './http/received-request.ts'
+export type { PageResponse } from './page-request.ts'
+export { type FoundSecret, SecretMarks } from './secret-marks.ts'
+export {
+  type ConsentChoice,
+  type FormBody,
+  type NavigationOptions,
+  type SubmitOptions,
+  UserAgent,
+  type UserAgentOptions,
+} from './user-agent.ts'
