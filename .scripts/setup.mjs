@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Failure, fail, root, run, tool } from './workspace.mjs'
@@ -32,8 +32,19 @@ export async function install() {
 /** Builds every package whose files changed since its last build. */
 export async function build() {
   console.log('building the packages …')
+  for (const folder of readdirSync(join(root, 'packages'))) removeStale(join(root, 'packages', folder))
   const turbo = ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--no-update-notifier']
   await pnpm(turbo, 'The packages could not be built.')
+}
+
+/** Removes from `dist` what belongs to a source file that is gone, so that no tarball holds it. */
+function removeStale(folder) {
+  const dist = join(folder, 'dist')
+  if (!existsSync(dist)) return
+  for (const file of readdirSync(dist, { recursive: true })) {
+    const source = file.replace(/(\.d\.ts|\.js)$/, '.ts')
+    if (source !== file && !existsSync(join(folder, 'src', source))) rmSync(join(dist, file))
+  }
 }
 
 async function pnpm(args, whatFailed) {
