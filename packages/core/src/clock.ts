@@ -9,12 +9,11 @@ export interface Clock {
 /** Longest delay that `setTimeout` keeps; anything longer would fire at once. */
 const longestDelayMs = 2 ** 31 - 1
 
-/** The machine's clock. Its timers do not keep the process alive. */
+/** The machine's clock. Every timer of Latchkey's is short and has somebody waiting, so they keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now() / 1000,
   after(delayMs, run) {
     const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
-    timer.unref()
     return () => clearTimeout(timer)
   },
 }

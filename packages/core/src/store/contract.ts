@@ -257,7 +257,7 @@ const otherChecks: readonly StoreCheck[] = [
     assert.equal(await store.usedMarkers.take('state', 'second', 3), 'second')
   }),
   check('subjects: leave answers how many living sessions are left', async ({ store, advance }) => {
-    const { now } = await store.subjects.join('subject', 'one', Number.MAX_SAFE_INTEGER)
+    const { now } = await store.subjects.join('subject', 'one', 4_000_000_000)
     await store.subjects.join('subject', 'two', now + lasting)
     await store.subjects.join('subject', 'short', now + 2)
     await store.subjects.join('other', 'three', now + lasting)

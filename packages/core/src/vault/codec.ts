@@ -1,0 +1,88 @@
+import { randomId } from '../crypto/random.ts'
+import { SealError, type Sealer } from '../crypto/seal.ts'
+import type { TokenSet } from '../protocol/token.ts'
+import type { GrantRef, VersionedRecord } from '../store/store.ts'
+import { type Grant, grantName } from './grant.ts'
+
+/** Format of the JSON inside the seal. A process that meets a higher one leaves the record alone. */
+const schema = 1
+
+/** Turns grants into sealed records and back: the only place where tokens are serialised. */
+export class GrantCodec {
+  readonly #sealer: Sealer
+
+  constructor(sealer: Sealer) {
+    this.#sealer = sealer
+  }
+
+  /** Seals a grant under a fresh random version. */
+  seal(ref: GrantRef, grant: Grant): VersionedRecord {
+    const version = randomId(128)
+    const plaintext = Buffer.from(JSON.stringify({ schema, ...grant }), 'utf8')
+    return { version, sealed: this.#sealer.seal({ kind: 'grant', name: grantName(ref), version }, plaintext) }
+  }
+
+  /** @throws {SealError} when the record is not exactly what was sealed for this grant and version. */
+  open(ref: GrantRef, record: VersionedRecord): Grant {
+    const binding = { kind: 'grant', name: grantName(ref), version: record.version } as const
+    return parseGrant(this.#sealer.open(binding, record.sealed))
+  }
+}
+
+function parseGrant(plaintext: Uint8Array): Grant {
+  const parsed = parseObject(Buffer.from(plaintext).toString('utf8'))
+  if (typeof parsed.schema === 'number' && parsed.schema > schema) throw new SealError('unknown_format')
+  if (parsed.schema !== schema) throw new SealError('corrupt')
+  const common = { authorizedAt: number(parsed.authorizedAt), refreshCount: number(parsed.refreshCount) }
+  if (parsed.state === 'live') return { state: 'live', tokens: parseTokenSet(parsed.tokens), ...common }
+  if (parsed.state !== 'ended') throw new SealError('corrupt')
+  return { state: 'ended', reason: text(parsed.reason), scope: texts(parsed.scope), ...common }
+}
+
+function parseTokenSet(value: unknown): TokenSet {
+  const from = object(value)
+  const identity = from.identity === undefined ? undefined : object(from.identity)
+  return {
+    accessToken: text(from.accessToken),
+    tokenType: text(from.tokenType),
+    receivedAt: number(from.receivedAt),
+    scope: texts(from.scope),
+    ...(from.expiresAt === undefined ? {} : { expiresAt: number(from.expiresAt) }),
+    ...(from.refreshToken === undefined ? {} : { refreshToken: text(from.refreshToken) }),
+    ...(from.refreshTokenExpiresAt === undefined
+      ? {}
+      : { refreshTokenExpiresAt: number(from.refreshTokenExpiresAt) }),
+    ...(from.idToken === undefined ? {} : { idToken: text(from.idToken) }),
+    ...(identity === undefined
+      ? {}
+      : { identity: { issuer: text(identity.issuer), subject: text(identity.subject) } }),
+  }
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  try {
+    return object(JSON.parse(json))
+  } catch {
+    throw new SealError('corrupt')
+  }
+}
+
+function object(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SealError('corrupt')
+  return value as Record<string, unknown> // checked in the line above
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new SealError('corrupt')
+  return value
+}
+
+function number(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new SealError('corrupt')
+  return value
+}
+
+function texts(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw new SealError('corrupt')
+  return value.map(text)
+}

@@ -1,0 +1,113 @@
+import { type Clock, sleep } from '../clock.ts'
+import { SealError } from '../crypto/seal.ts'
+import type { Logger } from '../log.ts'
+import { storeUnavailable } from '../store/guarded-store.ts'
+import { LruMap } from '../store/lru-map.ts'
+import type { GrantObservation, GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
+import type { GrantCodec } from './codec.ts'
+import { type Grant, type GrantHandle, grantName } from './grant.ts'
+import type { HeldCommits } from './held-commits.ts'
+import { loginRequired } from './refresh-failure.ts'
+
+/** How many opened grants a process remembers. */
+const capacity = 5_000
+const pollEveryMs = 100
+
+/** A grant as it was read, with the version it is compared by. */
+export interface OpenedGrant {
+  readonly version: string
+  readonly grant: Grant
+  /** 0.8 to 1.2, drawn once per version: spreads refreshes ahead over grants and processes. */
+  readonly jitter: number
+}
+
+/** A grant with the attempt and the lease beside it. */
+export interface ObservedGrant extends Omit<GrantObservation, 'record'> {
+  readonly opened: OpenedGrant
+}
+
+/**
+ * Reads grants: opens each version once per process, and prefers a token set that this process holds because the
+ * store has not confirmed it yet.
+ */
+export class GrantRecords {
+  readonly #store: GrantStore
+  readonly #codec: GrantCodec
+  readonly #held: HeldCommits
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #opened = new LruMap<OpenedGrant>(capacity)
+
+  constructor(store: GrantStore, codec: GrantCodec, held: HeldCommits, clock: Clock, log: Logger) {
+    this.#store = store
+    this.#codec = codec
+    this.#held = held
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** The grant as it stands; `undefined` when it is gone or does not open. */
+  async find(ref: GrantRef): Promise<OpenedGrant | undefined> {
+    const held = this.#held.get(ref)
+    const record = await this.#store.read(ref).catch((error: unknown) => {
+      if (held === undefined) throw error
+      return held.record
+    })
+    if (record === undefined) return undefined
+    return this.open(ref, record.version === held?.expectedVersion ? held.record : record)
+  }
+
+  /** @throws {LatchkeyError} `login_required`: the grant is gone or does not open. */
+  async current(handle: GrantHandle): Promise<OpenedGrant> {
+    const found = await this.find(handle.ref)
+    if (found === undefined) throw loginRequired(handle.client.provider, 'signed_out')
+    return found
+  }
+
+  /** @throws {LatchkeyError} `login_required`: the grant is gone or does not open. */
+  async observe(handle: GrantHandle): Promise<ObservedGrant> {
+    const { record, attempt, leaseOwner } = await this.#store.observe(handle.ref)
+    const opened = record && this.open(handle.ref, record)
+    if (opened === undefined) throw loginRequired(handle.client.provider, 'signed_out')
+    return { opened, attempt, leaseOwner }
+  }
+
+  /** Waits for another version than `seen`; looks at least once. */
+  async moved(handle: GrantHandle, seen: OpenedGrant, seconds: number): Promise<OpenedGrant | undefined> {
+    const until = this.#clock.now() + seconds
+    for (;;) {
+      const standing = await this.current(handle)
+      if (standing.version !== seen.version) return standing
+      if (this.#clock.now() >= until) return undefined
+      await sleep(this.#clock, pollEveryMs)
+    }
+  }
+
+  /**
+   * The grant in a record; `undefined` when the record was tampered with: it is kept for whoever looks into it.
+   * @throws {LatchkeyError} `store_unavailable`: another process's secret or version is needed to open it.
+   */
+  open(ref: GrantRef, record: VersionedRecord): OpenedGrant | undefined {
+    const known = this.#opened.get(grantName(ref))
+    if (known?.version === record.version) return known
+    try {
+      return this.remember(ref, record.version, this.#codec.open(ref, record))
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+      this.#log.error({ event: 'vault.corrupt', fault: error.fault }, 'A stored grant does not open.')
+      if (error.fault === 'corrupt') return undefined
+      throw storeUnavailable(error.fault)
+    }
+  }
+
+  /** Spares the next reader the opening of what was just sealed. */
+  remember(ref: GrantRef, version: string, grant: Grant): OpenedGrant {
+    const opened = { version, grant, jitter: 0.8 + Math.random() * 0.4 }
+    this.#opened.set(grantName(ref), opened)
+    return opened
+  }
+
+  forget(ref: GrantRef): void {
+    this.#opened.delete(grantName(ref))
+  }
+}

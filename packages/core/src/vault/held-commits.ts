@@ -1,0 +1,89 @@
+import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import { storeUnavailable } from '../store/guarded-store.ts'
+import type { GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
+import { grantName } from './grant.ts'
+
+const retryEveryMs = 1_000
+const giveUpAfterSeconds = 60
+
+/** A token set that the authorization server has issued and the store has not confirmed yet. Sealed. */
+export interface HeldCommit {
+  readonly ref: GrantRef
+  readonly expectedVersion: string
+  readonly record: VersionedRecord
+}
+
+/** How a held commit ended; `lost`: given up after 60 seconds. */
+export type HeldCommitEnd = 'committed' | 'moved' | 'gone' | 'lost'
+
+interface Waiting extends HeldCommit {
+  readonly giveUpAt: number
+  readonly ended: (end: HeldCommitEnd) => void
+  cancelRetry: () => void
+}
+
+/** Keeps rotated token sets while the store is away, and saves them as soon as it is back. */
+export class HeldCommits {
+  readonly #grants: GrantStore
+  readonly #clock: Clock
+  readonly #waiting = new Map<string, Waiting>()
+
+  constructor(grants: GrantStore, clock: Clock) {
+    this.#grants = grants
+    this.#clock = clock
+  }
+
+  /** Tries the commit again every second until it is answered. `ended` is called once. */
+  hold(commit: HeldCommit, ended: (end: HeldCommitEnd) => void): void {
+    const giveUpAt = this.#clock.now() + giveUpAfterSeconds
+    const waiting: Waiting = { ...commit, giveUpAt, ended, cancelRetry: () => {} }
+    this.#waiting.set(grantName(commit.ref), waiting)
+    this.#retryLater(waiting)
+  }
+
+  /** The held record of a grant. */
+  get(ref: GrantRef): HeldCommit | undefined {
+    return this.#waiting.get(grantName(ref))
+  }
+
+  /** Tries this grant's held commit now. @throws {LatchkeyError} `store_unavailable`: the store is still away. */
+  async settle(ref: GrantRef): Promise<void> {
+    const waiting = this.#waiting.get(grantName(ref))
+    if (waiting === undefined) return
+    await this.#try(waiting, { lastTime: false })
+    if (this.#isWaiting(waiting)) throw storeUnavailable()
+  }
+
+  /** Tries everything once more, at once: for a graceful shutdown. What fails now is lost. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#waiting.values()].map((waiting) => this.#try(waiting, { lastTime: true })))
+  }
+
+  #retryLater(waiting: Waiting): void {
+    const jitteredMs = retryEveryMs * (0.8 + Math.random() * 0.4)
+    waiting.cancelRetry = this.#clock.after(jitteredMs, () => {
+      void this.#try(waiting, { lastTime: this.#clock.now() >= waiting.giveUpAt })
+    })
+  }
+
+  async #try(waiting: Waiting, { lastTime }: { readonly lastTime: boolean }): Promise<void> {
+    waiting.cancelRetry()
+    const end = await this.#grants
+      .commit(waiting.ref, waiting.expectedVersion, waiting.record)
+      .catch((error: unknown) => stillUnavailable(error))
+    if (!this.#isWaiting(waiting)) return
+    if (end === undefined && !lastTime) return this.#retryLater(waiting)
+    this.#waiting.delete(grantName(waiting.ref))
+    waiting.ended(end ?? 'lost')
+  }
+
+  #isWaiting(waiting: Waiting): boolean {
+    return this.#waiting.get(grantName(waiting.ref)) === waiting
+  }
+}
+
+function stillUnavailable(error: unknown): undefined {
+  if (!LatchkeyError.is(error)) throw error
+  return undefined
+}

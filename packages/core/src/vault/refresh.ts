@@ -1,0 +1,267 @@
+import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Events } from '../events.ts'
+import type { Logger } from '../log.ts'
+import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
+import type { Attempt, GrantStore } from '../store/store.ts'
+import type { GrantCodec } from './codec.ts'
+import { type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
+import type { GrantRecords, ObservedGrant, OpenedGrant } from './grant-records.ts'
+import type { HeldCommits } from './held-commits.ts'
+import type { Lease } from './lease.ts'
+import {
+  coolDownSeconds,
+  coolingDown,
+  type FailedAnswer,
+  failureError,
+  failureOf,
+  loginRequired,
+} from './refresh-failure.ts'
+import type { Refusals } from './refusals.ts'
+
+const waitForUnknownCommitSeconds = 3
+const firstSendMs = 10_000
+const secondSendMs = 4_000
+const revocationMs = 2_000
+
+/** How a refresh ended for everybody who waited for it. */
+export type RefreshOutcome =
+  | { readonly kind: 'grant'; readonly opened: OpenedGrant }
+  /** `sent` is false while a cool-down runs: nothing was tried. */
+  | { readonly kind: 'failed'; readonly error: LatchkeyError; readonly sent: boolean }
+
+/** What every refresh of a vault works with. */
+export interface RefreshParts {
+  readonly grants: GrantStore
+  readonly records: GrantRecords
+  readonly codec: GrantCodec
+  readonly held: HeldCommits
+  readonly refusals: Refusals
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+}
+
+/** One refresh of one grant by the process that holds its lease: steps 5 to 10 of the refresh protocol. */
+export class Refresh {
+  readonly #parts: RefreshParts
+  readonly #handle: GrantHandle
+  readonly #seen: OpenedGrant
+  readonly #grant: LiveGrant
+  readonly #lease: Lease
+
+  /** @param seen what the caller decided by; it must be live. */
+  constructor(parts: RefreshParts, handle: GrantHandle, seen: OpenedGrant, lease: Lease) {
+    this.#parts = parts
+    this.#handle = handle
+    this.#seen = seen
+    this.#grant = liveGrant(handle, seen)
+    this.#lease = lease
+  }
+
+  // 5. Read again inside the lease: whoever was faster is adopted, whoever failed just now is believed.
+  async run(): Promise<RefreshOutcome> {
+    const { held, records, clock } = this.#parts
+    await held.settle(this.#handle.ref)
+    const observed = await records.observe(this.#handle)
+    const settled = settledBy(this.#handle, this.#seen, observed, clock.now()) ?? this.#circuitOpen()
+    if (settled !== undefined) return settled
+    const attempt = observed.attempt?.version === this.#seen.version ? observed.attempt : undefined
+    return (await this.#commitOfAnother(attempt)) ?? this.#send(attempt?.sends ?? 0)
+  }
+
+  // 6. Another owner sent this refresh token and never said how it went. If it lives, it tries its commit every second.
+  async #commitOfAnother(attempt: Attempt | undefined): Promise<RefreshOutcome | undefined> {
+    if (attempt === undefined || attempt.failure !== undefined) return undefined
+    const moved = await this.#parts.records.moved(this.#handle, this.#seen, waitForUnknownCommitSeconds)
+    return moved && { kind: 'grant', opened: moved }
+  }
+
+  // 6. The mark is set in the step that proves the lease; only then the refresh token leaves.
+  async #send(sendsBefore: number): Promise<RefreshOutcome> {
+    const { client, account } = this.#handle
+    let sends = sendsBefore + 1
+    if (!(await this.#mark(sends))) return { kind: 'grant', opened: this.#seen }
+    let answer = await client.refresh(this.#grant.tokens, { deadlineMs: firstSendMs })
+    // 10. Perhaps carried out, perhaps not: once more, at once, since servers with a grace window answer again.
+    if (sends === 1 && isUnknown(answer) && (await this.#mark(2))) {
+      this.#parts.log.warn(
+        { event: 'refresh.unknown_outcome', provider: account.provider },
+        'A refresh was cut off; the same refresh token is sent once more.',
+      )
+      sends = 2
+      answer = await client.refresh(this.#grant.tokens, { deadlineMs: secondSendMs })
+    }
+    if (answer.kind === 'token_set') return this.#commit(answer.tokens)
+    if (answer.kind === 'dead') return this.#end(answer.oauth.error)
+    if (answer.kind === 'identity_changed') return this.#end(answer.kind)
+    // A request that was surely not carried out does not count as a send.
+    return this.#fail(answer, isUnknown(answer) ? sends : sends - 1)
+  }
+
+  // 7. Compare and store. A repeated commit answers the same, because the version it stores is its id.
+  async #commit(tokens: TokenSet): Promise<RefreshOutcome> {
+    const { grants, records, codec, held } = this.#parts
+    const { ref } = this.#handle
+    const next: LiveGrant = { ...this.#grant, tokens, refreshCount: this.#grant.refreshCount + 1 }
+    const commit = { ref, expectedVersion: this.#seen.version, record: codec.seal(ref, next) }
+    const opened = records.remember(ref, commit.record.version, next)
+    const end = await grants.commit(ref, commit.expectedVersion, commit.record).catch(storeIsAway)
+    if (end === 'committed') this.#announce(next)
+    if (end === 'gone') await this.#revokeOrphan(tokens)
+    if (end === 'moved' || end === 'gone')
+      return { kind: 'grant', opened: await records.current(this.#handle) }
+    if (end === undefined) {
+      // 9. The old token is spent, the new one unsaved: this process serves it and keeps trying to save it.
+      held.hold(commit, (heldEnd) => {
+        if (heldEnd === 'committed') this.#announce(next)
+        if (heldEnd === 'gone') void this.#revokeOrphan(tokens)
+        if (heldEnd === 'lost') this.#saveLost()
+      })
+    }
+    return { kind: 'grant', opened }
+  }
+
+  // 8. A dead refresh token ends the grant, but only when nobody has stored a newer one.
+  async #end(reason: string): Promise<RefreshOutcome> {
+    const { grants, records, codec, log, events } = this.#parts
+    const { ref, client, account } = this.#handle
+    const newer = await records.moved(
+      this.#handle,
+      this.#seen,
+      client.provider.exclusive ? waitForUnknownCommitSeconds : 0,
+    )
+    if (newer !== undefined) return { kind: 'grant', opened: newer }
+    const { tokens, authorizedAt, refreshCount } = this.#grant
+    const ended: Grant = { state: 'ended', reason, scope: tokens.scope, authorizedAt, refreshCount }
+    const end = await grants.commit(ref, this.#seen.version, codec.seal(ref, ended))
+    if (end === 'moved') return { kind: 'grant', opened: await records.current(this.#handle) }
+    log.warn(
+      { event: 'account.ended', provider: account.provider, reason },
+      'The authorization server ended a grant.',
+    )
+    events.emit('account_ended', { ...this.#eventAccount(), reason })
+    return { kind: 'failed', error: loginRequired(client.provider, 'grant_ended'), sent: true }
+  }
+
+  // 8. Everything else ends nothing: the failure is noted for all processes, and a cool-down runs.
+  async #fail(answer: FailedAnswer, sends: number): Promise<RefreshOutcome> {
+    const { refusals, clock, log, events } = this.#parts
+    const { client } = this.#handle
+    const version = await this.#salvage(answer)
+    const failure = failureOf(answer, this.#manyRefusedAlike(answer))
+    const seconds = coolDownSeconds(answer)
+    if (answer.kind === 'client_fault') refusals.openCircuit(client.identity())
+    const now = clock.now()
+    const attempt = { version, startedAt: now, sends, failure, coolDownUntil: now + seconds }
+    await this.#lease.mark(attempt, seconds).catch(storeIsAway)
+    const { code, reason } = failure
+    const fields = {
+      event: 'refresh.failed',
+      provider: client.provider.id,
+      code,
+      reason,
+      error: failure.oauth?.error,
+    }
+    log[answer.kind === 'retry' ? 'warn' : 'error'](fields, 'A refresh failed; the grant is kept.')
+    events.emit('refresh_failed', {
+      ...this.#eventAccount(),
+      code,
+      ...(reason === undefined ? {} : { reason }),
+    })
+    return { kind: 'failed', error: failureError(failure, client.provider, seconds), sent: true }
+  }
+
+  /** Saves a refresh token that came in an otherwise unusable answer: the old one may be spent. Returns the version. */
+  async #salvage(answer: FailedAnswer): Promise<string> {
+    const { grants, records, codec, held } = this.#parts
+    const { ref } = this.#handle
+    if (answer.kind !== 'retry' || answer.refreshToken === undefined) return this.#seen.version
+    const next: LiveGrant = {
+      ...this.#grant,
+      tokens: { ...this.#grant.tokens, refreshToken: answer.refreshToken },
+    }
+    const commit = { ref, expectedVersion: this.#seen.version, record: codec.seal(ref, next) }
+    const end = await grants.commit(ref, commit.expectedVersion, commit.record).catch(storeIsAway)
+    if (end === 'moved' || end === 'gone') return this.#seen.version
+    if (end === undefined) held.hold(commit, (heldEnd) => heldEnd === 'lost' && this.#saveLost())
+    return records.remember(ref, commit.record.version, next).version
+  }
+
+  #manyRefusedAlike(answer: FailedAnswer): boolean {
+    if (answer.kind !== 'refused') return false
+    return this.#parts.refusals.note(
+      this.#handle.client.identity(),
+      answer.oauth.error,
+      grantName(this.#handle.ref),
+    )
+  }
+
+  #circuitOpen(): RefreshOutcome | undefined {
+    const { client } = this.#handle
+    if (!this.#parts.refusals.isCircuitOpen(client.identity())) return undefined
+    const failure = { code: 'as_misconfigured', reason: 'client_fault' } as const
+    return { kind: 'failed', error: failureError(failure, client.provider), sent: false }
+  }
+
+  #mark(sends: number): Promise<boolean> {
+    return this.#lease.mark({ version: this.#seen.version, startedAt: this.#parts.clock.now(), sends })
+  }
+
+  // 7. Signed out while the answer was on its way: nothing is revived, and the new token must not stay alive either.
+  async #revokeOrphan(tokens: TokenSet): Promise<void> {
+    this.#parts.records.forget(this.#handle.ref)
+    await this.#handle.client.revoke(tokens, { deadlineMs: revocationMs })
+  }
+
+  #announce(grant: LiveGrant): void {
+    this.#parts.events.emit('refresh', { ...this.#eventAccount(), refreshCount: grant.refreshCount })
+  }
+
+  #saveLost(): void {
+    const fields = { event: 'vault.save_lost', provider: this.#handle.account.provider }
+    this.#parts.log.error(
+      fields,
+      'A rotated token set could not be saved and is given up: its user must sign in again.',
+    )
+    this.#parts.events.emit('save_lost', this.#eventAccount())
+  }
+
+  #eventAccount(): { readonly provider: string; readonly accountId: string } {
+    return { provider: this.#handle.account.provider, accountId: this.#handle.account.id }
+  }
+}
+
+/** What an observation says already: another version, or a failure whose cool-down runs. */
+export function settledBy(
+  handle: GrantHandle,
+  seen: OpenedGrant,
+  { opened, attempt }: ObservedGrant,
+  now: number,
+): RefreshOutcome | undefined {
+  if (opened.version !== seen.version) return { kind: 'grant', opened }
+  const failure = coolingDown(attempt, seen.version, now)
+  if (failure === undefined) return undefined
+  const retryAfterSeconds = (attempt?.coolDownUntil ?? now) - now
+  return {
+    kind: 'failed',
+    error: failureError(failure, handle.client.provider, retryAfterSeconds),
+    sent: false,
+  }
+}
+
+/** @throws {LatchkeyError} `login_required`: the grant ended. */
+export function liveGrant(handle: GrantHandle, opened: OpenedGrant): LiveGrant {
+  if (opened.grant.state === 'live') return opened.grant
+  throw loginRequired(handle.client.provider, 'grant_ended')
+}
+
+function isUnknown(answer: TokenAnswer): boolean {
+  return answer.kind === 'retry' && answer.outcome === 'unknown'
+}
+
+/** The store's guard has reported its failure already; `undefined` says that the outcome is open. */
+function storeIsAway(error: unknown): undefined {
+  if (!LatchkeyError.is(error)) throw error
+  return undefined
+}

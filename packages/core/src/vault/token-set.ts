@@ -1,0 +1,70 @@
+import type { TokenSet } from '../protocol/token.ts'
+
+/** What a caller wants of a token set. */
+export interface Need {
+  /** Seconds that the access token must still be valid for. */
+  readonly minTtlSeconds: number
+  /** An access token that a resource server has just refused. */
+  readonly rejectedToken?: string
+}
+
+/** What to do about a token set. */
+export type Verdict =
+  /** Good as it is. */
+  | 'use'
+  /** Good, and close enough to its end that a refresh should begin. */
+  | 'use_and_refresh_ahead'
+  | 'refresh'
+  /** Not good, and a refresh is out of the question: the caller gets the token as it is. */
+  | 'use_as_it_is'
+  /** Expired without a refresh token. */
+  | 'dead'
+
+/** A token set younger than this is never refreshed: no loop is faster, whatever the server's lifetimes are. */
+const youngestRefreshSeconds = 10
+const floorSeconds = 5
+const shortLifetimeSeconds = 30
+const refreshAheadSeconds = 60
+
+/**
+ * Decides about a token set at the time `now` (epoch seconds).
+ * @param jitter 0.8 to 1.2: spreads the refresh-ahead windows of many grants and processes.
+ */
+export function assess(tokens: TokenSet, need: Need, now: number, jitter: number): Verdict {
+  const ageSeconds = now - tokens.receivedAt
+  // A clock that was set back makes the age negative: such a token set is not young, its age is unknown.
+  const isYoung = ageSeconds >= 0 && ageSeconds < youngestRefreshSeconds
+  const canRefresh = tokens.refreshToken !== undefined
+  if (tokens.accessToken === need.rejectedToken) return isYoung || !canRefresh ? 'use_as_it_is' : 'refresh'
+
+  const remainingSeconds = remaining(tokens, now)
+  if (remainingSeconds >= Math.max(need.minTtlSeconds, floor(tokens))) {
+    const isNearEnd = remainingSeconds < refreshAhead(tokens) * jitter
+    return isNearEnd && canRefresh && !isYoung ? 'use_and_refresh_ahead' : 'use'
+  }
+  if (isYoung) return 'use_as_it_is'
+  if (canRefresh) return 'refresh'
+  return remainingSeconds > 0 ? 'use_as_it_is' : 'dead'
+}
+
+/** True while the access token has not expired and no resource server has refused it. */
+export function isUsable(tokens: TokenSet, need: Need, now: number): boolean {
+  return tokens.accessToken !== need.rejectedToken && remaining(tokens, now) > 0
+}
+
+function remaining(tokens: TokenSet, now: number): number {
+  return tokens.expiresAt === undefined ? Number.POSITIVE_INFINITY : tokens.expiresAt - now
+}
+
+function lifetime(tokens: TokenSet): number {
+  return tokens.expiresAt === undefined ? Number.POSITIVE_INFINITY : tokens.expiresAt - tokens.receivedAt
+}
+
+/** Below this a token is not handed out: it could expire on its way. */
+function floor(tokens: TokenSet): number {
+  return lifetime(tokens) < shortLifetimeSeconds ? lifetime(tokens) / 6 : floorSeconds
+}
+
+function refreshAhead(tokens: TokenSet): number {
+  return Math.min(refreshAheadSeconds, lifetime(tokens) / 3)
+}
