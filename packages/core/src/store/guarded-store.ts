@@ -20,29 +20,51 @@ export function guardedStore(store: Store, log: Logger): Store {
 }
 
 function guardedPort<Port extends object>(port: Port, name: string, log: Logger): Port {
-  return new Proxy(port, {
-    get(target, property) {
-      const member: unknown = Reflect.get(target, property)
+  const guarded = new Map<PropertyKey, unknown>()
+  // The proxy's target is empty, because a proxy may not replace the methods of a frozen one.
+  return new Proxy({} as Port, {
+    get(_target, property) {
+      const known = guarded.get(property)
+      if (known !== undefined) return known
+      const member: unknown = Reflect.get(port, property)
       if (typeof member !== 'function') return member
-      return async (...args: readonly unknown[]): Promise<unknown> => {
+      const operation = `${name}.${String(property)}`
+      const call = async (...args: readonly unknown[]): Promise<unknown> => {
         try {
-          return await Reflect.apply(member, target, args)
+          return await Reflect.apply(member, port, args)
         } catch (error) {
-          if (LatchkeyError.is(error)) throw error
-          const cause = error instanceof Error ? error.name : typeof error
-          log.error(
-            { event: 'store.failed', operation: `${name}.${String(property)}`, cause },
-            'The store failed.',
-          )
-          throw storeUnavailable()
+          throw failed(error, operation, log)
         }
       }
+      guarded.set(property, call)
+      return call
     },
   })
 }
 
+function failed(error: unknown, operation: string, log: Logger): LatchkeyError {
+  if (LatchkeyError.is(error)) return error
+  const cause = error instanceof Error ? error.name : typeof error
+  log.error({ event: 'store.failed', operation, cause }, 'The store failed.')
+  return storeUnavailable()
+}
+
 /** The error of every store failure: nothing was lost, try again. */
-export function storeUnavailable(reason?: string): LatchkeyError {
-  const message = 'The session store cannot be reached. Nothing was lost; try again in a few seconds.'
-  return new LatchkeyError('store_unavailable', message, reason === undefined ? {} : { reason })
+export function storeUnavailable(): LatchkeyError {
+  return new LatchkeyError(
+    'store_unavailable',
+    'The session store cannot be reached. Nothing was lost; try again in a few seconds.',
+  )
+}
+
+/**
+ * The error for a record that was sealed by a secret, or written by a version, that this process does not have.
+ * During a deploy another process can read it, so it is kept.
+ */
+export function recordUnreadable(fault: 'unknown_key' | 'unknown_format'): LatchkeyError {
+  const cause =
+    fault === 'unknown_key' ? 'under a secret that is not in the list `secret`' : 'by a newer Latchkey'
+  return new LatchkeyError('store_unavailable', `A stored record was sealed ${cause}. It is kept.`, {
+    reason: fault,
+  })
 }

@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../clock.ts'
 import { SealError } from '../crypto/seal.ts'
 import type { Logger } from '../log.ts'
-import { storeUnavailable } from '../store/guarded-store.ts'
+import { recordUnreadable } from '../store/guarded-store.ts'
 import { LruMap } from '../store/lru-map.ts'
 import type { GrantObservation, GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
@@ -96,7 +96,7 @@ export class GrantRecords {
       if (!(error instanceof SealError)) throw error
       this.#log.error({ event: 'vault.corrupt', fault: error.fault }, 'A stored grant does not open.')
       if (error.fault === 'corrupt') return undefined
-      throw storeUnavailable(error.fault)
+      throw recordUnreadable(error.fault)
     }
   }
 
