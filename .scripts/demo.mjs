@@ -6,7 +6,7 @@ import { environment, fail, nodeBinary, root } from './workspace.mjs'
 /** Starts the example app and stays until it ends. Ctrl-C reaches it directly; other signals are passed on. */
 function startDemo() {
   return new Promise((resolve, reject) => {
-    const demo = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'main.ts')], {
+    const demo = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'server.ts')], {
       env: environment(),
       stdio: 'inherit',
     })

@@ -58,7 +58,8 @@ async function suites(chromium) {
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
     // A browser path that is no program must not reach the suite, or it would fail instead of being skipped.
-    const env = environment({ CHROMIUM_PATH: chromium ?? '', FORCE_COLOR: process.stdout.isTTY ? '1' : '0' })
+    const colour = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }
+    const env = environment({ CHROMIUM_PATH: chromium ?? '', ...colour })
     const { code } = await run(tool('vitest'), ['run', ...reporters, ...args], { env, show: true })
     const report = readReport(reportFile, code)
     Object.assign(counts, report.counts)

@@ -1,0 +1,102 @@
+import { exbo, type ProviderPreset, spotify } from '@latchkey/express'
+import { startExbo, startSpotify } from '@latchkey/testing'
+
+/** One line of live data from a provider's API. */
+export interface Row {
+  readonly title: string
+  readonly detail: string
+}
+
+/** A provider as the demo uses it. */
+export interface DemoProvider<Id extends string = string> {
+  readonly preset: ProviderPreset<Id>
+  /** What the API call brings, for people. */
+  readonly heading: string
+  /** The API call that the demo makes for a signed-in user. */
+  readonly url: string
+  readonly rows: (answer: unknown) => readonly Row[]
+  /** Absent at the real provider. */
+  readonly emulator?: {
+    readonly users: readonly string[]
+    /** Seconds that an access token lives. */
+    readonly tokenSeconds: number
+    /** Token requests that the authorization server has seen so far. */
+    readonly tokenRequests: () => number
+    readonly close: () => Promise<void>
+  }
+}
+
+/** How long the emulators' access tokens live: short, so that a visitor sees refreshes happen. */
+const tokenSeconds = Number(process.env.DEMO_TOKEN_SECONDS || 30)
+
+/** Spotify: the real one with `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET`, else emulated on this machine. */
+export async function demoSpotify(): Promise<DemoProvider<'spotify'>> {
+  const scope = ['user-top-read']
+  const heading = 'Your top tracks'
+  const path = '/v1/me/top/tracks?limit=5'
+  const rows = (answer: unknown) =>
+    (answer as TopTracks).items.map(({ name, artists, album }) => ({
+      title: name,
+      detail: `${artists.map((artist) => artist.name).join(', ')} · ${album.name}`,
+    }))
+  if (process.env.SPOTIFY_CLIENT_ID) {
+    return { preset: spotify({ scope }), heading, url: `https://api.spotify.com${path}`, rows }
+  }
+  const emulator = await startSpotify({ accessTokenLifetimeSeconds: tokenSeconds })
+  return {
+    preset: spotify({ ...emulator.presetOverrides, scope }),
+    heading,
+    url: emulator.apiOrigin + path,
+    rows,
+    emulator: aboutEmulator(emulator),
+  }
+}
+
+/** EXBO: the real one with `EXBO_CLIENT_ID` and `EXBO_CLIENT_SECRET`, else emulated on this machine. */
+export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
+  const heading = 'Your characters'
+  const path = '/EU/characters'
+  const rows = (answer: unknown) =>
+    (answer as readonly Character[]).map(({ information }) => ({
+      title: information.name,
+      detail: `since ${information.creationTime.slice(0, 10)}`,
+    }))
+  if (process.env.EXBO_CLIENT_ID) {
+    return { preset: exbo(), heading, url: `https://eapi.stalcraft.net${path}`, rows }
+  }
+  const emulator = await startExbo({
+    accessTokenLifetimeSeconds: tokenSeconds,
+    redirectUris: [`${baseUrl}/callback/exbo`],
+    switches: { rateLimit: 10_000 },
+  })
+  return {
+    preset: exbo(emulator.presetOverrides),
+    heading,
+    url: emulator.apiOrigin + path,
+    rows,
+    emulator: aboutEmulator(emulator),
+  }
+}
+
+function aboutEmulator(
+  emulator: Awaited<ReturnType<typeof startSpotify | typeof startExbo>>,
+): NonNullable<DemoProvider['emulator']> {
+  return {
+    users: emulator.as.users.map((user) => user.name),
+    tokenSeconds,
+    tokenRequests: () => emulator.as.calls.token,
+    close: () => emulator.close(),
+  }
+}
+
+interface TopTracks {
+  readonly items: readonly {
+    readonly name: string
+    readonly artists: readonly { readonly name: string }[]
+    readonly album: { readonly name: string }
+  }[]
+}
+
+interface Character {
+  readonly information: { readonly name: string; readonly creationTime: string }
+}
