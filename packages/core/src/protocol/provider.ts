@@ -29,18 +29,24 @@ export interface TokenAnswerFields {
   readonly refreshTokenExpiresIn: string
   readonly scope: string
   readonly idToken: string
+  /** For servers whose errors do not stand in `error` (Twitch, Nadeo: `message`). */
+  readonly error: string
+  readonly errorDescription: string
 }
 
-/** Which claim of the userinfo answer (or ID token) fills which field of the user. A dot descends. */
+/** The name of a claim, or several: the first that has a usable value is taken. A dot descends (`images.0.url`). */
+export type ClaimPath = string | readonly string[]
+
+/** Which claim of the userinfo answer (or ID token) fills which field of the user. */
 export interface UserFields {
-  /** The stable id. It must be there: a sign-in without it fails. */
+  /** The stable id. It must be there: a sign-in without it fails, so there is no second choice. */
   readonly id: string
   /** Further ids of the same user, by name. */
   readonly ids?: Readonly<Record<string, string>>
-  readonly name?: string
-  readonly email?: string
-  readonly emailVerified?: string
-  readonly picture?: string
+  readonly name?: ClaimPath
+  readonly email?: ClaimPath
+  readonly emailVerified?: ClaimPath
+  readonly picture?: ClaimPath
 }
 
 /** Where the user's claims come from. */
@@ -121,4 +127,9 @@ export interface Provider<Id extends string = string> {
   readonly callbackPath?: string
   /** What the server demands of redirect URIs, checked at start. */
   readonly redirectUriRule?: 'loopback_literal'
+}
+
+/** A provider whose client id and secret may still come from the environment: what the preset functions return. */
+export interface ProviderPreset<Id extends string = string> extends Omit<Provider<Id>, 'clientId'> {
+  readonly clientId?: string
 }

@@ -1,0 +1,52 @@
+import type { Clock } from '../clock.ts'
+import type { Transport, TransportResponse } from '../transport/transport.ts'
+import { clientCredentials } from './client-auth.ts'
+import type { Provider } from './provider.ts'
+
+/** Cap of token and revocation answers. */
+const maxAnswerBytes = 256 * 1024
+
+/** What a request in the client's name needs. */
+export interface ClientRequestContext {
+  readonly provider: Provider
+  /** Who a client assertion is for: the issuer, or the token endpoint. */
+  readonly audience: string
+  readonly transport: Transport
+  readonly clock: Clock
+}
+
+/**
+ * One POST to the token or revocation endpoint, authenticated as the client. Secrets stand in the body or the
+ * `Authorization` header, never in the URL. The preset's extra parameters and headers never replace ours.
+ *
+ * @throws {TransportError}
+ */
+export async function postAsClient(
+  { provider, audience, transport, clock }: ClientRequestContext,
+  request: {
+    readonly endpoint: string
+    readonly parameters: Readonly<Record<string, string>>
+    readonly deadlineMs: number
+  },
+): Promise<TransportResponse> {
+  const credentials = await clientCredentials(provider, audience, clock)
+  const parameters = { ...provider.tokenParams, ...request.parameters, ...credentials.parameters }
+  const json = provider.tokenBodyFormat === 'json'
+  return transport.send({
+    method: 'POST',
+    url: request.endpoint,
+    headers: {
+      accept: 'application/json',
+      ...lowerCaseNames(provider.tokenHeaders),
+      'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded',
+      ...credentials.headers,
+    },
+    body: json ? JSON.stringify(parameters) : new URLSearchParams(parameters).toString(),
+    deadlineMs: request.deadlineMs,
+    maxBytes: maxAnswerBytes,
+  })
+}
+
+function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}

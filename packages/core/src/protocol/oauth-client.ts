@@ -1,0 +1,248 @@
+import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { type Transport, TransportError } from '../transport/transport.ts'
+import {
+  type AuthorizationRequest,
+  buildAuthorizationUrl,
+  readAuthorizationResponse,
+} from './authorization.ts'
+import type { ClientRequestContext } from './client-request.ts'
+import { exchangeError, idTokenError } from './exchange-error.ts'
+import { type IdTokenClaims, IdTokenError, verifyIdToken } from './id-token.ts'
+import type { JsonObject } from './json-object.ts'
+import { KeySource } from './jwks.ts'
+import { MetadataSource, type ServerMetadata } from './metadata.ts'
+import type { Provider } from './provider.ts'
+import { refreshTokens } from './refresh.ts'
+import { revokeTokens } from './revocation.ts'
+import type { TokenAnswer, TokenSet } from './token.ts'
+import { readTokenAnswer } from './token-answer.ts'
+import { sendTokenRequest } from './token-request.ts'
+import { mapUser, openidUserFields, type User } from './user.ts'
+import { fetchUserinfo } from './userinfo.ts'
+
+export type { AuthorizationRequest } from './authorization.ts'
+export type { User } from './user.ts'
+
+/** What a completed code exchange brought. Secret. */
+export interface SignInAnswer {
+  readonly tokens: TokenSet
+  /** Claims of the verified ID token; absent for providers without an issuer. */
+  readonly claims?: IdTokenClaims
+  /** The token answer as the server sent it, unknown fields included. */
+  readonly raw: JsonObject
+}
+
+/** The user, with every claim that the provider sent. */
+export interface UserProfile {
+  readonly user: User
+  /** Claims of the ID token and of the userinfo answer, which wins. Untrusted text. */
+  readonly claims: JsonObject
+}
+
+/** What one code is exchanged with: the values of the authorization request. */
+export interface CodeExchange {
+  readonly code: string
+  readonly redirectUri: string
+  readonly codeVerifier: string
+  readonly nonce: string
+  readonly scope: readonly string[]
+}
+
+const exchangeDeadlineMs = 10_000
+
+/** One client at one authorization server. Safe for concurrent use; holds no tokens. */
+export class OAuthClient {
+  readonly #provider: Provider
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #metadata: MetadataSource
+  readonly #keys: KeySource
+
+  constructor(provider: Provider, deps: { transport: Transport; clock: Clock; log: Logger }) {
+    this.#provider = provider
+    this.#transport = deps.transport
+    this.#clock = deps.clock
+    this.#log = deps.log
+    this.#metadata = new MetadataSource({ provider, ...deps })
+    this.#keys = new KeySource({ ...deps, provider: provider.id })
+  }
+
+  /** A getter, so that printing a client does not print the client secret. */
+  get provider(): Provider {
+    return this.#provider
+  }
+
+  /**
+   * The authorization server (its issuer, or its token endpoint) and our client there, as stable text for digests and
+   * keys: tokens of one are never used at another.
+   */
+  identity(): string {
+    const { issuer, tokenEndpoint, clientId } = this.#provider
+    return JSON.stringify([issuer ?? tokenEndpoint ?? '', clientId])
+  }
+
+  /**
+   * The URL that starts a sign-in.
+   *
+   * @throws {LatchkeyError} `as_unavailable` or `as_misconfigured` from discovery; `invalid_options` for `params`.
+   */
+  async authorizationUrl(request: AuthorizationRequest): Promise<string> {
+    return buildAuthorizationUrl(this.#provider, await this.#metadata.get(), request)
+  }
+
+  /**
+   * The code of an authorization response, once state, `iss` (RFC 9207) and error are checked.
+   *
+   * @param parameters from the raw query or form, so that a repeated parameter shows.
+   * @throws {LatchkeyError} `invalid_callback` with `reason` (`duplicate`, `iss`, `state`, `no_code`, …),
+   *   `access_denied`, `as_misconfigured` or `as_unavailable`.
+   */
+  async readAuthorizationResponse(
+    parameters: URLSearchParams,
+    expected: { readonly state: string },
+  ): Promise<{ readonly code: string }> {
+    return readAuthorizationResponse(this.#provider, await this.#metadata.get(), parameters, expected)
+  }
+
+  /**
+   * Exchanges a code, once, and verifies the ID token.
+   *
+   * @throws {LatchkeyError} `invalid_callback`: code refused or ID token not to be believed.
+   * @throws {LatchkeyError} `as_unavailable`: no usable answer. The code may be spent: never retried.
+   * @throws {LatchkeyError} `as_misconfigured`: the server does not accept this client.
+   */
+  async exchangeCode(request: CodeExchange): Promise<SignInAnswer> {
+    const metadata = await this.#metadata.get()
+    const answer = await this.#exchange(metadata, request)
+    if (answer.kind !== 'token_set') throw exchangeError(this.#provider, answer)
+    const { tokens, raw } = answer
+    if (metadata.issuer === undefined) return { tokens, raw }
+    const claims = await this.#verifyFirst(metadata, tokens, request.nonce)
+    const identity = { issuer: claims.iss, subject: claims.sub }
+    return { tokens: { ...tokens, identity }, claims, raw }
+  }
+
+  /**
+   * The user behind a sign-in.
+   *
+   * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, or `invalid_callback` when userinfo is about somebody
+   *   else than the ID token.
+   */
+  async user(answer: SignInAnswer): Promise<User> {
+    return (await this.profile(answer)).user
+  }
+
+  /** Like {@link OAuthClient.user}, with every claim that the provider sent. */
+  async profile(answer: SignInAnswer): Promise<UserProfile> {
+    const provider = this.#provider
+    const endpoint = (await this.#metadata.get()).userinfoEndpoint
+    if (endpoint === undefined && answer.claims === undefined) throw noUserinfo(provider)
+    const fetched =
+      endpoint === undefined
+        ? {}
+        : await fetchUserinfo({
+            provider,
+            endpoint,
+            tokens: answer.tokens,
+            subject: answer.claims?.sub,
+            transport: this.#transport,
+            clock: this.#clock,
+          })
+    const claims = { ...answer.claims, ...fetched }
+    return { user: mapUser(provider, provider.userinfo?.fields ?? openidUserFields, claims), claims }
+  }
+
+  /**
+   * One refresh: one POST, one answer. Never throws for what the server or the network does.
+   *
+   * @param options.deadlineMs for everything.
+   */
+  async refresh(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
+    return refreshTokens(
+      {
+        provider: this.#provider,
+        transport: this.#transport,
+        clock: this.#clock,
+        log: this.#log,
+        metadata: this.#metadata,
+        keys: this.#keys,
+      },
+      tokens,
+      options.deadlineMs,
+    )
+  }
+
+  /**
+   * Revokes a token set (RFC 7009). True when nothing is left to do: revoked, unknown there, no endpoint, or refused
+   * for good. False when it should be tried again. Never throws.
+   */
+  async revoke(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<boolean> {
+    try {
+      const metadata = await this.#metadata.get()
+      const endpoint = metadata.revocationEndpoint
+      if (endpoint === undefined) return true
+      const context = { ...this.#requestContext(metadata), log: this.#log }
+      return await revokeTokens(context, { endpoint, tokens, deadlineMs: options.deadlineMs })
+    } catch {
+      return false
+    }
+  }
+
+  async #exchange(metadata: ServerMetadata, request: CodeExchange): Promise<TokenAnswer> {
+    const { code, redirectUri, codeVerifier } = request
+    try {
+      const response = await sendTokenRequest(this.#requestContext(metadata), {
+        endpoint: metadata.tokenEndpoint,
+        grant: { type: 'authorization_code', code, redirectUri, codeVerifier },
+        deadlineMs: exchangeDeadlineMs,
+      })
+      return readTokenAnswer(response, {
+        provider: this.#provider,
+        requestedScope: request.scope,
+        receivedAt: this.#clock.now(),
+        secrets: [code, codeVerifier, this.#provider.clientSecret],
+      })
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      const reason = error.fault === 'timeout' ? 'timeout' : 'network'
+      return { kind: 'retry', reason, outcome: error.fault === 'connect' ? 'not_processed' : 'unknown' }
+    }
+  }
+
+  async #verifyFirst(metadata: ServerMetadata, tokens: TokenSet, nonce: string): Promise<IdTokenClaims> {
+    const { issuer = '', jwksUri = '' } = metadata
+    if (tokens.idToken === undefined) throw idTokenError(this.#provider, 'missing')
+    try {
+      return await verifyIdToken(tokens.idToken, {
+        provider: this.#provider,
+        issuer,
+        keys: this.#keys.resolver(jwksUri),
+        clock: this.#clock,
+        accessToken: tokens.accessToken,
+        nonce: { required: nonce },
+      })
+    } catch (error) {
+      throw error instanceof IdTokenError ? idTokenError(this.#provider, error.reason) : error
+    }
+  }
+
+  #requestContext({ issuer, tokenEndpoint }: ServerMetadata): ClientRequestContext {
+    return {
+      provider: this.#provider,
+      audience: issuer ?? tokenEndpoint,
+      transport: this.#transport,
+      clock: this.#clock,
+    }
+  }
+}
+
+function noUserinfo({ id }: Provider): LatchkeyError {
+  return new LatchkeyError(
+    'not_supported',
+    `${id}: nothing says where its users are described. Set userinfo: { endpoint, fields }.`,
+    { provider: id },
+  )
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { type Transport, TransportError, type TransportFault } from '../transport/transport.ts'
+import { IdTokenError, storedClaim, verifyIdToken } from './id-token.ts'
+import type { KeySource } from './jwks.ts'
+import type { MetadataSource, ServerMetadata } from './metadata.ts'
+import type { Provider } from './provider.ts'
+import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
+import { readTokenAnswer } from './token-answer.ts'
+import { sendTokenRequest } from './token-request.ts'
+import { within } from './within.ts'
+
+/** What a refresh works with. */
+export interface RefreshContext {
+  readonly provider: Provider
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metadata: MetadataSource
+  readonly keys: KeySource
+}
+
+/** Sends the refresh token once and says what came of it, ID token verified. Never throws for server or network. */
+export async function refreshTokens(
+  context: RefreshContext,
+  tokens: TokenSet,
+  deadlineMs: number,
+): Promise<TokenAnswer> {
+  const { clock } = context
+  const endsAt = clock.now() + deadlineMs / 1000
+  const remainingMs = (): number => (endsAt - clock.now()) * 1000
+  try {
+    const metadata = await within(clock, remainingMs(), context.metadata.get())
+    if (metadata === undefined || remainingMs() <= 0) return notSent('timeout')
+    const answer = await send(context, metadata, tokens, remainingMs())
+    if (answer.kind !== 'token_set' || metadata.issuer === undefined) return answer
+    return await withVerifiedIdToken(context, { metadata, previous: tokens, answer, remainingMs })
+  } catch (error) {
+    if (!LatchkeyError.is(error)) throw error
+    if (error.code !== 'as_misconfigured') return notSent('network', error.retryAfterSeconds)
+    return { kind: 'client_fault', oauth: { error: error.reason ?? error.code, description: error.message } }
+  }
+}
+
+async function send(
+  context: RefreshContext,
+  metadata: ServerMetadata,
+  tokens: TokenSet,
+  deadlineMs: number,
+): Promise<TokenAnswer> {
+  const { provider, transport, clock } = context
+  const { refreshToken } = tokens
+  if (refreshToken === undefined) return { kind: 'dead', oauth: { error: 'no_refresh_token' } }
+  const { tokenEndpoint: endpoint, issuer } = metadata
+  try {
+    const response = await sendTokenRequest(
+      { provider, audience: issuer ?? endpoint, transport, clock },
+      { endpoint, grant: { type: 'refresh_token', refreshToken }, deadlineMs },
+    )
+    return readTokenAnswer(response, {
+      provider,
+      previous: tokens,
+      requestedScope: tokens.scope,
+      receivedAt: clock.now(),
+      secrets: [refreshToken, tokens.accessToken, provider.clientSecret],
+    })
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    const outcome = error.fault === 'connect' ? 'not_processed' : 'unknown'
+    return { kind: 'retry', reason: reasonOfFault[error.fault], outcome }
+  }
+}
+
+const reasonOfFault: Readonly<Record<TransportFault, RetryReason>> = {
+  connect: 'network',
+  cut: 'network',
+  timeout: 'timeout',
+  too_large: 'garbage',
+  encoding: 'garbage',
+}
+
+/**
+ * Another issuer or subject ends the grant; an ID token that cannot be believed spoils the answer, but its refresh
+ * token is handed back. When no keys can be had the new ID token is left out: the tokens came straight from the token
+ * endpoint over TLS (OpenID Connect Core 1.0 §3.1.3.7, point 6), and losing them would sign the user out.
+ */
+async function withVerifiedIdToken(
+  context: RefreshContext,
+  refreshed: {
+    readonly metadata: ServerMetadata
+    readonly previous: TokenSet
+    readonly answer: Extract<TokenAnswer, { kind: 'token_set' }>
+    readonly remainingMs: () => number
+  },
+): Promise<TokenAnswer> {
+  const { metadata, previous, answer, remainingMs } = refreshed
+  const { idToken } = answer.tokens
+  if (idToken === undefined || idToken === previous.idToken) return answer
+  try {
+    const claims = await within(
+      context.clock,
+      Math.max(remainingMs(), 0),
+      verifyIdToken(idToken, {
+        provider: context.provider,
+        issuer: metadata.issuer ?? '',
+        keys: context.keys.resolver(metadata.jwksUri ?? ''),
+        clock: context.clock,
+        accessToken: answer.tokens.accessToken,
+        nonce: { ifPresent: previousNonce(previous) },
+      }),
+    )
+    if (claims === undefined) return withPreviousIdToken(context, refreshed)
+    const { identity } = previous
+    const same = identity === undefined || (identity.issuer === claims.iss && identity.subject === claims.sub)
+    if (!same) return { kind: 'identity_changed' }
+    return { ...answer, tokens: { ...answer.tokens, identity: { issuer: claims.iss, subject: claims.sub } } }
+  } catch (error) {
+    if (LatchkeyError.is(error)) return withPreviousIdToken(context, refreshed)
+    if (!(error instanceof IdTokenError)) throw error
+    // The signature is checked before the claims: these keys really signed another issuer's name.
+    if (error.reason === 'iss') return { kind: 'identity_changed' }
+    return spoiled(context, error.reason, refreshed)
+  }
+}
+
+function withPreviousIdToken(
+  context: RefreshContext,
+  { previous, answer }: Pick<Parameters<typeof withVerifiedIdToken>[1], 'previous' | 'answer'>,
+): TokenAnswer {
+  const { idToken: unverified, ...tokens } = answer.tokens
+  const { identity } = previous
+  // Unverified claims prove nothing, but an answer that is openly about somebody else is not taken on trust.
+  if (identity !== undefined && storedClaim(unverified, 'sub') !== identity.subject) {
+    return spoiled(context, 'unverified_subject', { previous, answer })
+  }
+  const kept = previous.idToken === undefined ? {} : { idToken: previous.idToken }
+  return { ...answer, tokens: { ...tokens, ...kept } }
+}
+
+function spoiled(
+  { log, provider }: RefreshContext,
+  reason: string,
+  { previous, answer }: Pick<Parameters<typeof withVerifiedIdToken>[1], 'previous' | 'answer'>,
+): TokenAnswer {
+  log.error(
+    { event: 'refresh.id_token_refused', provider: provider.id, reason },
+    'A refresh brought a bad ID token.',
+  )
+  const { refreshToken } = answer.tokens
+  const isNew = refreshToken !== undefined && refreshToken !== previous.refreshToken
+  return { kind: 'retry', reason: 'garbage', outcome: 'unknown', ...(isNew ? { refreshToken } : {}) }
+}
+
+function previousNonce({ idToken }: TokenSet): string | undefined {
+  const nonce = storedClaim(idToken, 'nonce')
+  return typeof nonce === 'string' ? nonce : undefined
+}
+
+function notSent(reason: RetryReason, retryAfter?: number): TokenAnswer {
+  const wait = retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }
+  return { kind: 'retry', reason, outcome: 'not_processed', ...wait }
+}

@@ -1,0 +1,41 @@
+import type { Provider } from './provider.ts'
+import type { TokenSet } from './token.ts'
+
+/**
+ * The headers that carry the access token to a resource server, as the preset says: a scheme before the token, or
+ * header pairs, with the preset's fixed headers. Lower-case names. Secret.
+ */
+export function resourceHeaders(
+  provider: Provider,
+  tokens: Pick<TokenSet, 'accessToken'>,
+): Record<string, string> {
+  const { credentials, resourceHeaders: fixed } = provider
+  const values: Readonly<Record<string, string>> = {
+    access_token: tokens.accessToken,
+    client_id: provider.clientId,
+    client_secret: provider.clientSecret ?? '',
+  }
+  const pairs =
+    'scheme' in credentials
+      ? // "nadeo_v1 t=" and the token are one word, so the scheme itself says how it ends.
+        { authorization: joinScheme(credentials.scheme, tokens.accessToken) }
+      : Object.fromEntries(
+          Object.entries(credentials.headers).map(([name, text]) => [name, fill(text, values)]),
+        )
+  return lowerCaseNames({ ...fixed, ...pairs })
+}
+
+function joinScheme(scheme: string, token: string): string {
+  return scheme.endsWith('=') ? scheme + token : `${scheme} ${token}`
+}
+
+function fill(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(
+    /\{(access_token|client_id|client_secret)\}/g,
+    (_match, name: string) => values[name] ?? '',
+  )
+}
+
+function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}

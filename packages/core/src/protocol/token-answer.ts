@@ -1,0 +1,182 @@
+import type { TransportResponse } from '../transport/transport.ts'
+import { type JsonObject, parseJsonObject, salvageJsonObject } from './json-object.ts'
+import type { Provider } from './provider.ts'
+import { retryAfterSeconds } from './retry-after.ts'
+import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
+import { type AnswerError, classifyError, readError } from './token-error.ts'
+import { isAccessToken, TokenFields } from './token-fields.ts'
+
+/** What a token answer is read against. */
+export interface TokenAnswerContext {
+  readonly provider: Provider
+  /** The token set that was refreshed; absent at a code exchange. */
+  readonly previous?: TokenSet
+  /** What the answer means when it names no scope (RFC 6749 §5.1). */
+  readonly requestedScope: readonly string[]
+  /** Epoch seconds. */
+  readonly receivedAt: number
+  /** What we sent and no error text may repeat. */
+  readonly secrets?: readonly (string | undefined)[]
+}
+
+/**
+ * Says what an answer of the token endpoint means. The body decides, whatever status and content type say: GitHub
+ * sends errors with 200, Auth0 with 403, and a dead refresh token is what the preset's `deadRefresh` says at any status.
+ * A refresh token in a 2xx answer is handed back even when the rest of it cannot be used.
+ * ID tokens are not verified here.
+ *
+ * @see RFC 6749 §5
+ */
+export function readTokenAnswer(response: TransportResponse, context: TokenAnswerContext): TokenAnswer {
+  const { status, headers } = response
+  const retryAfter = retryAfterSeconds(headers, context.receivedAt)
+  if (status >= 300 && status < 400) return retry('garbage', 'not_processed', retryAfter)
+  const body = readBody(response)
+  const error = body === undefined ? undefined : readError(body, context)
+  if (error !== undefined) return readErrorAnswer(response, error, context, retryAfter)
+  if (status >= 200 && status < 300) return readTokenSet(response, body, context)
+  return readStatus(status, retryAfter)
+}
+
+function readErrorAnswer(
+  response: TransportResponse,
+  error: AnswerError,
+  context: TokenAnswerContext,
+  retryAfter: number | undefined,
+): TokenAnswer {
+  const { status } = response
+  // An error beside a new refresh token contradicts itself; what can be lost is saved, the rest is not believed.
+  const saved = status < 300 ? salvageRefreshToken(response, context) : undefined
+  if (saved !== undefined) return retry('garbage', 'unknown', retryAfter, saved)
+  const kind = classifyError(error, status, context.provider)
+  if (kind !== 'retry') return { kind, oauth: error.fields }
+  if (status >= 400 && status < 500 && isAboutTiming(status)) return readStatus(status, retryAfter)
+  if (status >= 500) return readStatus(status, retryAfter)
+  const outcome = error.code === 'server_error' ? 'unknown' : 'not_processed'
+  return retry('server_error', outcome, retryAfter)
+}
+
+/** An answer that no body explains. */
+function readStatus(status: number, retryAfter: number | undefined): TokenAnswer {
+  if (status >= 500) {
+    // With Retry-After the server itself says that it did nothing and wants to be asked again.
+    return retry('server_error', retryAfter === undefined ? 'unknown' : 'not_processed', retryAfter)
+  }
+  if (isAboutTiming(status))
+    return retry(timingReasons[status] ?? 'rate_limited', 'not_processed', retryAfter)
+  // What a token endpoint authenticates is the client (RFC 6749 §5.2).
+  if (status === 401) return { kind: 'client_fault', oauth: { error: 'invalid_client' } }
+  return retry('garbage', 'not_processed', retryAfter)
+}
+
+const timingReasons: Readonly<Record<number, RetryReason>> = {
+  408: 'timeout',
+  425: 'server_error',
+  429: 'rate_limited',
+}
+
+function isAboutTiming(status: number): boolean {
+  return timingReasons[status] !== undefined
+}
+
+function readTokenSet(
+  response: TransportResponse,
+  body: JsonObject | undefined,
+  context: TokenAnswerContext,
+): TokenAnswer {
+  const tokens = body === undefined ? undefined : tokenSetOf(new TokenFields(body, context.provider), context)
+  if (tokens !== undefined && body !== undefined) return { kind: 'token_set', tokens, raw: body }
+  // It arrived and was carried out, as far as anybody can tell: so the outcome is not known.
+  return retry('garbage', 'unknown', undefined, salvageRefreshToken(response, context))
+}
+
+function tokenSetOf(fields: TokenFields, context: TokenAnswerContext): TokenSet | undefined {
+  const { provider, previous, receivedAt, requestedScope } = context
+  const accessToken = fields.get('accessToken')
+  const tokenType = fields.get('tokenType') ?? 'Bearer'
+  const refreshToken = fields.refreshToken()
+  const idToken = fields.get('idToken')
+  if (!isAccessToken(accessToken) || !isKnownType(tokenType, provider)) return undefined
+  if (refreshToken === 'invalid' || (idToken !== undefined && typeof idToken !== 'string')) return undefined
+  const expiresAt = fields.expiresAt(receivedAt)
+  return {
+    accessToken,
+    tokenType,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    receivedAt,
+    scope: fields.scope() ?? previous?.scope ?? requestedScope,
+    ...keptRefreshToken(fields, refreshToken, context),
+    ...keptIdentity(idToken, context),
+  }
+}
+
+/** A missing refresh token keeps the old one; a lifetime belongs to the token that it came with. */
+function keptRefreshToken(
+  fields: TokenFields,
+  refreshToken: string | undefined,
+  { previous, receivedAt }: TokenAnswerContext,
+): Pick<TokenSet, 'refreshToken' | 'refreshTokenExpiresAt'> {
+  const kept = refreshToken ?? previous?.refreshToken
+  if (kept === undefined) return {}
+  const lifetime = fields.lifetime('refreshTokenExpiresIn')
+  const previousExpiry = kept === previous?.refreshToken ? previous.refreshTokenExpiresAt : undefined
+  const refreshTokenExpiresAt = lifetime === undefined ? previousExpiry : Math.floor(receivedAt + lifetime)
+  return { refreshToken: kept, ...(refreshTokenExpiresAt === undefined ? {} : { refreshTokenExpiresAt }) }
+}
+
+/** ID tokens mean nothing without an issuer to verify them against. */
+function keptIdentity(
+  idToken: string | undefined,
+  { provider, previous }: TokenAnswerContext,
+): Pick<TokenSet, 'idToken' | 'identity'> {
+  const kept = provider.issuer === undefined ? undefined : (idToken ?? previous?.idToken)
+  return {
+    ...(kept === undefined ? {} : { idToken: kept }),
+    ...(previous?.identity === undefined ? {} : { identity: previous.identity }),
+  }
+}
+
+/** `Bearer`, or what the preset sends to the API; compared case-insensitively (RFC 6749 §5.1). */
+function isKnownType(tokenType: unknown, { credentials }: Provider): tokenType is string {
+  if (typeof tokenType !== 'string') return false
+  const type = tokenType.toLowerCase()
+  return type === 'bearer' || ('scheme' in credentials && type === credentials.scheme.toLowerCase())
+}
+
+function readBody({ headers, body }: TransportResponse): JsonObject | undefined {
+  const json = parseJsonObject(body)
+  if (json !== undefined) return json
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  return type === 'application/x-www-form-urlencoded' ? parseForm(body) : undefined
+}
+
+/** Some servers answer in the format of the request unless told otherwise. A repeated name makes the answer unreadable. */
+function parseForm(bytes: Uint8Array): JsonObject | undefined {
+  const form = new URLSearchParams(Buffer.from(bytes).toString('latin1'))
+  const entries = [...form].filter(([name]) => name !== '__proto__')
+  return new Set(form.keys()).size === form.size ? Object.fromEntries(entries) : undefined
+}
+
+function salvageRefreshToken(response: TransportResponse, context: TokenAnswerContext): string | undefined {
+  const body = readBody(response) ?? salvageJsonObject(response.body)
+  if (body === undefined) return undefined
+  const refreshToken = new TokenFields(body, context.provider).refreshToken()
+  return refreshToken === 'invalid' || refreshToken === context.previous?.refreshToken
+    ? undefined
+    : refreshToken
+}
+
+function retry(
+  reason: RetryReason,
+  outcome: 'unknown' | 'not_processed',
+  retryAfter?: number,
+  refreshToken?: string,
+): TokenAnswer {
+  return {
+    kind: 'retry',
+    reason,
+    outcome,
+    ...(retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }),
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+  }
+}

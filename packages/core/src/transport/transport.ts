@@ -1,0 +1,84 @@
+import type { Clock } from '../clock.ts'
+import { decodeBody } from './decode-body.ts'
+import { Exchange } from './exchange.ts'
+import { TransportError } from './transport-error.ts'
+import { Agent, type Dispatcher } from './undici.ts'
+
+export { TransportError, type TransportFault } from './transport-error.ts'
+
+/** One call to an authorization server or userinfo endpoint. */
+export interface TransportRequest {
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** For everything: connecting, headers and the whole body. */
+  readonly deadlineMs: number
+  /** Cap of the body, before and after decompression. */
+  readonly maxBytes: number
+}
+
+/** An answer as it came, decompressed. Untrusted. */
+export interface TransportResponse {
+  readonly status: number
+  /** Lower-case names; repeated fields are joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+const defaultHeaders = { accept: 'application/json', 'user-agent': 'latchkey' } as const
+
+/**
+ * The one way to an authorization server: one deadline on the injected clock, no redirects, capped bodies, and faults
+ * that say whether the request can have arrived.
+ */
+export class Transport {
+  /** Also for the app's own API calls. */
+  readonly dispatcher: Dispatcher
+  readonly #ownAgent: Dispatcher | undefined
+  readonly #clock: Clock
+
+  /** @param options.dispatcher the app's own; without it one is made here, and closed by {@link Transport.close}. */
+  constructor(options: { readonly dispatcher?: Dispatcher | undefined; readonly clock: Clock }) {
+    this.#clock = options.clock
+    this.#ownAgent = options.dispatcher === undefined ? new Agent() : undefined
+    this.dispatcher = options.dispatcher ?? (this.#ownAgent as Dispatcher) // one of the two is there
+  }
+
+  /**
+   * Sends once and reads the whole answer, whatever its status.
+   *
+   * @throws {TransportError} with a `fault`; `connect` alone means that the request was surely not sent.
+   */
+  async send(request: TransportRequest): Promise<TransportResponse> {
+    const url = new URL(request.url)
+    const { deadlineMs, maxBytes } = request
+    const exchange = new Exchange({ url, deadlineMs, maxBytes, clock: this.#clock })
+    try {
+      this.dispatcher.dispatch(
+        {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: request.method,
+          headers: { ...defaultHeaders, ...request.headers },
+          body: request.body ?? null,
+          // Ours is the only deadline, and it runs on the injected clock.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        exchange.handler,
+      )
+    } catch (error) {
+      exchange.fail(error)
+    }
+    const { status, headers, body } = await exchange.response
+    const decoded = await decodeBody(body, headers['content-encoding'], maxBytes)
+    if (typeof decoded === 'string') throw new TransportError(decoded, url)
+    return { status, headers, body: decoded }
+  }
+
+  /** Closes the connections that this instance opened; never a dispatcher that was passed in. */
+  async close(): Promise<void> {
+    await this.#ownAgent?.close()
+  }
+}
