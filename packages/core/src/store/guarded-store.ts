@@ -50,11 +50,9 @@ function failed(error: unknown, operation: string, log: Logger): LatchkeyError {
 }
 
 /** The error of every store failure: nothing was lost, try again. */
-export function storeUnavailable(): LatchkeyError {
-  return new LatchkeyError(
-    'store_unavailable',
-    'The session store cannot be reached. Nothing was lost; try again in a few seconds.',
-  )
+export function storeUnavailable(reason?: string): LatchkeyError {
+  const message = 'The session store cannot be reached. Nothing was lost; try again in a few seconds.'
+  return new LatchkeyError('store_unavailable', message, reason === undefined ? {} : { reason })
 }
 
 /**

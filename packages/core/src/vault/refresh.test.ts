@@ -301,6 +301,24 @@ describe('step 9: the store is gone between answer and commit', () => {
     expect(await refreshTokenIn(fixture)).toBe('refresh-3')
   })
 
+  it('saves what it holds before it refreshes again, so that the second answer is not dropped', async () => {
+    let isAway = false
+    const fixture = await expiredFixture(
+      {},
+      storeThatLoses(() => isAway),
+    )
+    fixture.client.answers.push(() => {
+      isAway = true
+      return { kind: 'token_set', tokens: { ...fixture.issue(2), receivedAt: 1, expiresAt: 2 }, raw: {} }
+    })
+    await fixture.vault.fresh(fixture.handle, need).catch(() => {})
+    isAway = false
+    fixture.willAnswer(3)
+    expect((await fixture.vault.fresh(fixture.handle, need)).accessToken).toBe('access-3')
+    expect(fixture.client.sent.map((tokens) => tokens.refreshToken)).toEqual(['refresh-1', 'refresh-2'])
+    expect(await refreshTokenIn(fixture)).toBe('refresh-3')
+  })
+
   it('another process waits for the save instead of spending the old token again', async () => {
     let isAway = false
     const fixture = await expiredFixture(
@@ -416,7 +434,7 @@ describe('stored grants', () => {
     await fixture.signIn()
     const record = await fixture.store.grants.read(fixture.ref)
     if (record === undefined) throw new Error('no record')
-    const variants = Array.from(record.sealed, (byte, index) => {
+    const variants: Uint8Array[] = Array.from(record.sealed, (byte, index) => {
       const changed = Uint8Array.from(record.sealed)
       changed[index] = byte ^ 1
       return changed
