@@ -19,10 +19,20 @@ export type { AuthorizationServerBehaviour } from './authorization-server/token.
 export { TestClock, type TestClockOptions, type TimeSource } from './clock.ts'
 export type { Cookie } from './cookie.ts'
 export { CookieJar, type CookieRequest, type RefusedCookie } from './cookie-jar.ts'
+export { Exbo, type ExboOptions, startExbo } from './exbo/exbo.ts'
+export { EXBO_USERS, type ExboSwitches } from './exbo/oauth.ts'
+export type { ExboApiEndpoint } from './exbo/stalcraft-api.ts'
+export { ForeignServer, type ForeignServerOptions, startForeignServer } from './foreign-server.ts'
+export type { EmulatorServer } from './http/emulator-server.ts'
 export type { Behaviour, Faults, FieldsPatch, Hold, HoldOptions, HoldPoint } from './http/faults.ts'
 export type { ReceivedRequest } from './http/received-request.ts'
 export type { PageResponse } from './page-request.ts'
+export type { PresetOverrides } from './preset-overrides.ts'
+export { ResourceServer, type ResourceServerOptions, startResourceServer } from './resource-server.ts'
 export { type FoundSecret, SecretMarks } from './secret-marks.ts'
+export { SPOTIFY_SCOPES } from './spotify/accounts.ts'
+export { Spotify, type SpotifyOptions, startSpotify } from './spotify/spotify.ts'
+export { type SpotifyApiEndpoint, type SpotifyApiError, spotifyApiError } from './spotify/web-api.ts'
 export {
   type ConsentChoice,
   type FormBody,

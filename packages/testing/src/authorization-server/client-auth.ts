@@ -24,11 +24,15 @@ export async function authenticateClient(
     return { status: 400, error: 'invalid_request', description: 'More than one client authentication' }
   }
   const found = await candidate(request, state, basic)
-  const refused = { status: 401, error: 'invalid_client', description: 'Invalid client' }
+  const refused = {
+    status: state.policy.invalidClientStatus,
+    error: 'invalid_client',
+    description: 'Invalid client',
+  }
   if (found !== undefined && authMethodsOf(found.client).includes(found.method)) return found
   return basic === undefined
     ? refused
-    : { ...refused, headers: { 'www-authenticate': 'Basic realm="token"' } }
+    : { ...refused, status: 401, headers: { 'www-authenticate': 'Basic realm="token"' } }
 }
 
 async function candidate(

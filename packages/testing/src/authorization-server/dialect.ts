@@ -19,6 +19,8 @@ export interface OAuthProblem {
   readonly error: string
   readonly description: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Set when a refresh token was refused. */
+  readonly refusedRefreshToken?: boolean
 }
 
 /** In what one provider differs from the plain server. */
@@ -31,8 +33,10 @@ export interface Dialect {
   readonly problem: (problem: OAuthProblem) => Reply
   /** The userinfo answer. */
   readonly userinfo: (user: EmulatedUser, grant: Grant) => Readonly<Record<string, unknown>>
-  /** Whether `client_credentials` answers with the granted scope. */
-  readonly scopeInAnswer: boolean
+  /** Whether a token answer names the scope. */
+  readonly answersScope: (grant: Grant) => boolean
+  /** How `expires_in` is written. */
+  readonly expiresIn: (seconds: number) => number | string
   /** Prefix of opaque access tokens. */
   readonly accessTokenPrefix: string
 }
@@ -64,7 +68,8 @@ export function plainDialect(base: string, oidc: boolean): Dialect {
           }),
     problem: rfcProblem,
     userinfo: plainUserinfo,
-    scopeInAnswer: true,
+    answersScope: (grant) => grant.scope.length > 0,
+    expiresIn: (seconds) => seconds,
     accessTokenPrefix: 'at_',
   }
 }

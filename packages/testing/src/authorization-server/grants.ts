@@ -45,6 +45,8 @@ export interface Authorization {
   readonly scope: readonly string[]
   readonly nonce: string | undefined
   readonly authorizedAt: number
+  /** The client went without secret or key. */
+  readonly isPublic: boolean
 }
 
 /** One authorization of one client, with every token that came from it. Only `Grants` changes it. */
@@ -55,6 +57,7 @@ export class Grant implements Authorization {
   readonly scope: readonly string[]
   readonly nonce: string | undefined
   readonly authorizedAt: number
+  readonly isPublic: boolean
   readonly refreshTokens: RefreshToken[] = []
   readonly accessTokens: AccessToken[] = []
   familyRevoked = false
@@ -68,6 +71,7 @@ export class Grant implements Authorization {
     this.scope = from.scope
     this.nonce = from.nonce
     this.authorizedAt = from.authorizedAt
+    this.isPublic = from.isPublic
   }
 }
 
@@ -100,7 +104,7 @@ export class Grants {
   /** Starts a grant. With an exclusive policy it ends the earlier ones of the same user and client. */
   open(from: Authorization): Grant {
     if (this.#policy.exclusive) {
-      for (const grant of this.all) {
+      for (const grant of this.#grants.values()) {
         if (grant.clientId === from.clientId && grant.userId === from.userId) this.end(grant)
       }
     }

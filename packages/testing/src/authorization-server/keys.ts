@@ -11,7 +11,8 @@ interface SigningKey {
 
 /** The RS256 signing keys of a server. */
 export class KeySet {
-  #keys: SigningKey[] = [newKey()]
+  /** Newest first. The first one is made when it is needed, because that takes a while. */
+  #keys: readonly SigningKey[] = []
 
   /** Id of the key that signs now. */
   get kid(): string {
@@ -20,13 +21,13 @@ export class KeySet {
 
   /** Makes a new signing key. The old ones stay published unless `keepOld` is false. */
   rotate(options: { readonly keepOld?: boolean } = {}): void {
-    this.#keys = [newKey(), ...(options.keepOld === false ? [] : this.#keys)]
+    this.#keys = [newKey(), ...(options.keepOld === false ? [] : this.#published)]
   }
 
   /** The JWK Set with every published key (RFC 7517 §5). */
   jwks(): { readonly keys: readonly Claims[] } {
     return {
-      keys: this.#keys.map(({ kid, publicKey }) => ({
+      keys: this.#published.map(({ kid, publicKey }) => ({
         ...publicKey.export({ format: 'jwk' }),
         kid,
         alg: 'RS256',
@@ -46,9 +47,13 @@ export class KeySet {
     return `${input}.${sign('sha256', Buffer.from(input), this.#current.privateKey).toString('base64url')}`
   }
 
+  get #published(): readonly SigningKey[] {
+    if (this.#keys.length === 0) this.#keys = [newKey()]
+    return this.#keys
+  }
+
   get #current(): SigningKey {
-    const [current] = this.#keys
-    if (current === undefined) throw new Error('A key set always holds a key')
+    const [current = newKey()] = this.#published
     return current
   }
 }

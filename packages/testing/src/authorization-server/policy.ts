@@ -4,6 +4,8 @@ import type { IdTokenBuilder } from './id-token.ts'
 export interface Policy {
   /** A refresh issues a new refresh token and spends the old one; `'public'`: only for clients without a secret or key. @default true */
   rotate: boolean | 'public'
+  /** A rotation makes the refresh token before it useless. `false`: every earlier one goes on working. @default true */
+  spendOnRotate: boolean
   /** So long the refresh token spent last is still answered, with the live set of its family. @default 0 */
   graceSeconds: number
   /** Within the grace time the old refresh token rotates again instead of returning the live one. @default false */
@@ -26,6 +28,8 @@ export interface Policy {
   codeLifetimeSeconds: number
   /** `required` refuses a request without S256 challenge; `optional` checks it when sent; `ignored` never. @default 'optional' */
   pkce: 'required' | 'optional' | 'ignored'
+  /** Status of `invalid_client` without Basic credentials; with them it is 401. @default 401 */
+  invalidClientStatus: 400 | 401
   /** How Basic credentials are read: form-decoded (RFC 6749 §2.3.1), raw, or either. @default 'either' */
   basicDecoding: 'form' | 'raw' | 'either'
   /** `iss` of the authorization response (RFC 9207): the issuer, none, or these values, repeated when several. @default 'issuer' with `oidc`, else 'none' */
@@ -52,6 +56,7 @@ export interface Policy {
 export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy {
   return {
     rotate: true,
+    spendOnRotate: true,
     graceSeconds: 0,
     graceRotates: false,
     reuseKillsFamily: false,
@@ -63,6 +68,7 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     refreshTokenLifetimeSeconds: Infinity,
     codeLifetimeSeconds: 60,
     pkce: 'optional',
+    invalidClientStatus: 401,
     basicDecoding: 'either',
     responseIss: oidc ? 'issuer' : 'none',
     advertisesResponseIss: oidc,

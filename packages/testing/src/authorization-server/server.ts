@@ -120,7 +120,7 @@ export class AuthorizationServer {
     return this.#server.calls
   }
 
-  /** Every request in order of arrival. */
+  /** The last 10,000 requests in order of arrival. */
   get requests(): readonly ReceivedRequest[] {
     return this.#server.requests
   }
@@ -167,6 +167,11 @@ export class AuthorizationServer {
     return accepted === undefined ? undefined : this.#state.grants.live(accepted.grant)
   }
 
+  /** Whether this server issued that access token, accepted or not. */
+  issued(accessToken: string): boolean {
+    return this.#state.grants.byToken(accessToken) !== undefined
+  }
+
   /** Token requests that presented any refresh token of a grant, counted on arrival, failed ones too. */
   refreshCalls(grantId: string): number {
     return this.#refreshCalls.get(this.#grant(grantId).id) ?? 0
@@ -204,6 +209,19 @@ export class AuthorizationServer {
     const { clientSecret: _, ...rest } = client
     this.#state.clients.set(clientId, clientSecret === undefined ? rest : { ...rest, clientSecret })
     if (clientSecret !== undefined) this.marks.add('client_secret', clientSecret)
+  }
+
+  /** Registers one more redirect URI, for an application whose port is known only once it runs. Absent `clientId`: for every client. */
+  registerRedirectUri(redirectUri: string, clientId?: string): void {
+    for (const [id, client] of this.#state.clients) {
+      if (clientId !== undefined && clientId !== id) continue
+      this.#state.clients.set(id, { ...client, redirectUris: [...client.redirectUris, redirectUri] })
+    }
+  }
+
+  /** Whether this is a client and its secret. */
+  knowsClient(clientId: string, clientSecret: string): boolean {
+    return this.#state.clients.get(clientId)?.clientSecret === clientSecret
   }
 
   /** Makes a new signing key; see `KeySet.rotate`. */

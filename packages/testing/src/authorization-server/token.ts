@@ -71,10 +71,13 @@ function byCode(
   code.spent = true
   if (state.now() >= code.issuedAt + state.policy.codeLifetimeSeconds)
     return invalidGrant('Authorization code expired')
-  const wrong = verifierProblem(code, form.get('code_verifier'), state)
+  const unproved =
+    caller.method === 'none' && caller.client.clientSecret !== undefined && code.challenge === undefined
+  const wrong = unproved ? 'Neither secret nor PKCE' : verifierProblem(code, form.get('code_verifier'), state)
   if (wrong !== undefined) return invalidGrant(wrong)
-  const { clientId, userId, scope, nonce } = code
-  const grant = state.grants.open({ clientId, userId, scope, nonce, authorizedAt: code.issuedAt })
+  const { clientId, userId, scope, nonce, issuedAt: authorizedAt } = code
+  const isPublic = caller.method === 'none'
+  const grant = state.grants.open({ clientId, userId, scope, nonce, authorizedAt, isPublic })
   code.grantId = grant.id
   const { refreshTokens } = state.policy
   const wanted =
@@ -100,8 +103,11 @@ function byRefreshToken(
   state: ServerState,
 ): Issue | OAuthProblem {
   const presented = state.grants.present(form.get('refresh_token') ?? '', caller.client.clientId)
-  if (typeof presented === 'string') return invalidGrant(presented)
+  if (typeof presented === 'string') return { ...invalidGrant(presented), refusedRefreshToken: true }
   const { grant, inGrace } = presented
+  // A client that may go without its secret still has to show it for a grant that it got with it.
+  if (caller.method === 'none' && !grant.isPublic)
+    return invalidGrant('The grant belongs to a confidential client')
   const asked = form
     .get('scope')
     ?.split(' ')
@@ -117,7 +123,7 @@ function byRefreshToken(
   if (!rotates && !inGrace) {
     return { ...issue, refreshToken: policy.repeatRefreshToken ? grants.refreshTokenOf(grant) : undefined }
   }
-  grants.spend(grant)
+  if (policy.spendOnRotate) grants.spend(grant)
   return { ...issue, refreshToken: grants.addRefreshToken(grant) }
 }
 
@@ -135,7 +141,14 @@ function byClient(
   }
   const scope = (form.get('scope') ?? '').split(' ').filter((one) => one !== '')
   const { clientId } = caller.client
-  const from = { clientId, userId: undefined, nonce: undefined, scope, authorizedAt: state.now() }
+  const from = {
+    clientId,
+    userId: undefined,
+    nonce: undefined,
+    scope,
+    authorizedAt: state.now(),
+    isPublic: false,
+  }
   return { grant: state.grants.open(from), grantType: 'client_credentials', refreshToken: undefined, scope }
 }
 
@@ -147,9 +160,9 @@ function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBe
   return {
     access_token: accessToken,
     token_type: 'Bearer',
-    expires_in: state.policy.accessTokenLifetimeSeconds,
+    expires_in: state.dialect.expiresIn(state.policy.accessTokenLifetimeSeconds),
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-    ...(state.dialect.scopeInAnswer && scope.length > 0 ? { scope: scope.join(' ') } : {}),
+    ...(state.dialect.answersScope(issue.grant) ? { scope: scope.join(' ') } : {}),
     ...(due ? { id_token: makeIdToken(issue, state, accessToken, idToken) } : {}),
   }
 }

@@ -6,6 +6,9 @@ import { commits, pause, rewritten, send } from './faulty-answer.ts'
 import { pathOf, type ReceivedRequest, receive } from './received-request.ts'
 import { type Reply, text } from './reply.ts'
 
+/** A load test must not fill the memory with its own log. */
+const MAX_LOGGED = 10_000
+
 /** One endpoint of an emulated server. */
 export interface Route<Endpoint extends string, B extends Behaviour = Behaviour> {
   readonly endpoint: Endpoint
@@ -32,7 +35,7 @@ export class EmulatorServer<Endpoint extends string, B extends Behaviour = Behav
   readonly faults: Faults<Endpoint, B> = new Faults<Endpoint, B>()
   /** How many requests reached each endpoint, counted on arrival. */
   readonly calls: Record<Endpoint, number>
-  /** Every request in order of arrival, `unknown` endpoints too. */
+  /** The last 10,000 requests in order of arrival, `unknown` endpoints too. */
   readonly requests: ReceivedRequest[] = []
   readonly #routes: readonly Route<Endpoint, B>[]
   readonly #clock: TimeSource
@@ -84,6 +87,7 @@ export class EmulatorServer<Endpoint extends string, B extends Behaviour = Behav
     const route = here.find((candidate) => candidate.methods.includes(message.method ?? 'GET'))
     const request = await receive(message, route?.endpoint ?? 'unknown', this.#clock.now())
     this.requests.push(request)
+    if (this.requests.length > MAX_LOGGED) this.requests.shift()
     this.#onRequest?.(request)
     if (route === undefined) {
       const status = here.length > 0 ? 405 : 404
