@@ -13,8 +13,6 @@ export interface AccountEvent {
 export interface LatchkeyEvents {
   /** Somebody signed in. */
   login: AccountEvent & { readonly userId: string }
-  /** An account was added to a session. */
-  link: AccountEvent & { readonly userId: string }
   /** A sign-in session ended at the user's wish. */
   logout: { readonly userId: string }
   /** A token set was refreshed and saved. `refreshCount` counts since the authorization. */
@@ -23,8 +21,6 @@ export interface LatchkeyEvents {
   refresh_failed: AccountEvent & { readonly code: ErrorCode; readonly reason?: string }
   /** The authorization server ended the grant: the user must sign in again. */
   account_ended: AccountEvent & { readonly reason: string }
-  /** The refresh token is about to die of age. Epoch seconds. */
-  account_expiring: AccountEvent & { readonly refreshTokenExpiresAt: number }
   /** A rotated token set could not be saved for 60 seconds and is given up. */
   save_lost: AccountEvent
 }
