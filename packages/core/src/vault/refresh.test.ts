@@ -237,7 +237,7 @@ describe('step 8: what ends a grant, and what does not', () => {
     fixture.client.answers.push(() => ({
       kind: 'retry',
       reason: 'garbage',
-      outcome: 'not_processed',
+      outcome: 'unknown',
       refreshToken: 'refresh-2',
     }))
     await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({ reason: 'garbage' })

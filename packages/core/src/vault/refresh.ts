@@ -84,7 +84,7 @@ export class Refresh {
     if (!(await this.#mark(sends))) return { kind: 'grant', opened: this.#seen }
     let answer = await client.refresh(this.#grant.tokens, { deadlineMs: firstSendMs })
     // 10. Perhaps carried out, perhaps not: once more, at once, since servers with a grace window answer again.
-    if (sends === 1 && isUnknown(answer) && (await this.#mark(2))) {
+    if (sends === 1 && isCutOff(answer) && (await this.#mark(2))) {
       this.#parts.log.warn(
         { event: 'refresh.unknown_outcome', provider: account.provider },
         'A refresh was cut off; the same refresh token is sent once more.',
@@ -258,6 +258,11 @@ export function liveGrant(handle: GrantHandle, opened: OpenedGrant): LiveGrant {
 
 function isUnknown(answer: TokenAnswer): boolean {
   return answer.kind === 'retry' && answer.outcome === 'unknown'
+}
+
+/** Garbage arrived whole: the same question would bring it again, and it may hold a refresh token to save first. */
+function isCutOff(answer: TokenAnswer): boolean {
+  return answer.kind === 'retry' && answer.outcome === 'unknown' && answer.reason !== 'garbage'
 }
 
 /** The store's guard has reported its failure already; `undefined` says that the outcome is open. */
