@@ -18,6 +18,14 @@ export interface AccountView {
   readonly lastCall: CallResult | undefined
 }
 
+const program = `app.use(auth)
+
+app.get('/tracks', auth.requireLogin(),
+  async (req, res) => {
+    const reply = await req.oauth.fetch(url)
+    res.json(await reply.json())
+  })`
+
 /** The page of a visitor who is not signed in. `buttons` is safe HTML. */
 export function welcomePage(buttons: string, providers: readonly DemoProvider[]): string {
   const emulated = providers.filter(({ emulator }) => emulator !== undefined)
@@ -28,13 +36,18 @@ export function welcomePage(buttons: string, providers: readonly DemoProvider[])
     : ''
   return page(
     'Sign in',
-    `<section class="welcome">
+    `<div class="welcome">
+    <section>
       <h1>Sign in once.<br>The token stays fresh.</h1>
       <p class="lead">Choose a provider. This server then calls its API for you,
         and refreshes the access token whenever it runs out.</p>
       <nav class="sign-in" aria-label="Sign in">${buttons}</nav>
       ${note}
-    </section>`,
+    </section>
+    <aside class="card" aria-label="The program behind this page">
+      <pre tabindex="0"><code>${escapeHtml(program)}</code></pre>
+    </aside>
+    </div>`,
   )
 }
 
@@ -88,7 +101,7 @@ function token(provider: DemoProvider, { expiresAt, refreshCount }: AccountView[
     return `<p>${escapeHtml(provider.preset.name)} does not say when it ends.</p>${refreshed}`
   const left = Math.max(0, Math.round(expiresAt - Date.now() / 1000))
   const whole = provider.emulator?.tokenSeconds ?? Math.max(left, 3600)
-  return `<meter min="0" max="${whole}" value="${left}" aria-label="Time left"></meter>
+  return `<progress max="${whole}" value="${left}" aria-label="Time left"></progress>
     <p data-expires-at="${expiresAt}"><strong>${left} s</strong> left when this page was made</p>${refreshed}`
 }
 

@@ -5,7 +5,7 @@ function countDown() {
   const text = document.querySelector('[data-expires-at]')
   if (text === null) return
   const left = Math.max(0, text.dataset.expiresAt - Date.now() / 1000)
-  document.querySelector('meter').value = left
+  document.querySelector('progress').value = left
   text.textContent = left === 0 ? 'has run out: the next call refreshes it' : ' left'
   const amount = document.createElement('strong')
   amount.textContent = left === 0 ? 'It' : duration(left)

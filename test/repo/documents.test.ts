@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { firstCodeBlock } from './code-block.ts'
+import { filesBelow, packageFolders, read, root } from './source-files.ts'
+
+const readmes = ['README.md', ...packageFolders().map((folder) => `${folder}/README.md`)]
+
+describe('the README', () => {
+  it('shows the quick-start example, letter by letter, as its first program', () => {
+    expect(firstCodeBlock('README.md')).toBe(read('examples/quick-start/server.ts'))
+  })
+
+  it.each(readmes)('%s shows runnable code before line 15, in at most 12 lines', (file) => {
+    const lines = read(file).split('\n')
+    expect(lines.findIndex((line) => line.startsWith('```'))).toBeLessThan(14)
+    expect(firstCodeBlock(file).trim().split('\n').length).toBeLessThanOrEqual(12)
+  })
+
+  it.each(filesBelow('.').filter((file) => file.endsWith('.md')))(
+    '%s links only to files that exist',
+    (file) => {
+      const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? '')
+      expect(links.filter((link) => !existsSync(join(root, dirname(file), link)))).toEqual([])
+    },
+  )
+})
