@@ -1,0 +1,192 @@
+import { digest } from '../crypto/digest.ts'
+import { randomId } from '../crypto/random.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { BaseUrl } from '../session/base-url.ts'
+import { safeReturnTo } from '../session/return-to.ts'
+import type { Session } from '../session/sessions.ts'
+import {
+  type OpenTransaction,
+  transactionId,
+  transactionTarget,
+  usedMarkerSeconds,
+} from '../session/transaction.ts'
+import { baseUrlOf } from './addresses.ts'
+import { parseAuthorizationResponse, rawQuery } from './authorization-response.ts'
+import type { FlowContext } from './context.ts'
+import { failureReply, methodNotAllowed } from './error-reply.ts'
+import { openRelayedForm, relayForm } from './form-post-relay.ts'
+import type { PlainRequest, Reply } from './http.ts'
+import { targetOf } from './login.ts'
+import { redirect } from './replies.ts'
+import { headerOf } from './request-headers.ts'
+import type { SignInClient } from './sign-in-client.ts'
+
+/** A callback path and the clients that are called back there; `iss` tells several apart. */
+export interface CallbackRoute {
+  readonly path: string
+  readonly clients: readonly SignInClient[]
+}
+
+/**
+ * `GET` or `POST` on a callback path. Answers failures itself, because a spent login's cookie goes with them.
+ * Rejects only with errors that are about the program.
+ */
+export async function callback(
+  context: FlowContext,
+  request: PlainRequest,
+  route: CallbackRoute,
+): Promise<Reply> {
+  try {
+    return await receive(context, request, route)
+  } catch (error) {
+    return failure(context, request, error)
+  }
+}
+
+/** Sorts out how the answer comes: in the query, as a form to relay, or as a form that was relayed. */
+async function receive(context: FlowContext, request: PlainRequest, route: CallbackRoute): Promise<Reply> {
+  const { settings } = context
+  const isForm = route.clients.some(({ provider }) => provider.responseMode === 'form_post')
+  const isQuery = route.clients.some(({ provider }) => provider.responseMode === 'query')
+  if (request.method === 'POST' && isForm) {
+    return relayForm(request, route.path, baseUrlOf(request, settings).path + route.path, context)
+  }
+  const allow = [isQuery && 'GET', isForm && 'POST'].filter(Boolean).join(', ')
+  if (request.method !== 'GET') return methodNotAllowed(request, allow, settings)
+  const query = parseAuthorizationResponse(rawQuery(request.url))
+  const relayed = isForm ? query.get('p') : null
+  if (relayed !== null) {
+    return settle(
+      context,
+      request,
+      route,
+      parseAuthorizationResponse(openRelayedForm(relayed, route.path, context)),
+    )
+  }
+  return isQuery ? settle(context, request, route, query) : methodNotAllowed(request, allow, settings)
+}
+
+/** Finds the login that the answer belongs to, and spends it. Up to the used marker nothing is changed. */
+async function settle(
+  context: FlowContext,
+  request: PlainRequest,
+  route: CallbackRoute,
+  parameters: URLSearchParams,
+): Promise<Reply> {
+  const cookies = headerOf(request, 'cookie')
+  const state = parameters.get('state') ?? ''
+  const transaction = context.transactions.open(cookies, state)
+  const session = await context.sessions.resume(cookies)
+  if (transaction === undefined) {
+    return completedBefore(context, request, session, state) ?? reject('state_mismatch', 'no_transaction')
+  }
+  const isFirst = await spend(context, transaction)
+  try {
+    const reply = isFirst
+      ? await complete(context, route, { transaction, session, parameters, state })
+      : (completedBefore(context, request, session, state) ?? reject('invalid_callback', 'used'))
+    return { ...reply, setCookies: [...reply.setCookies, transaction.clearCookie] }
+  } catch (error) {
+    return failure(context, request, error, transaction)
+  }
+}
+
+interface Answer {
+  readonly transaction: OpenTransaction
+  readonly session: Session | undefined
+  readonly parameters: URLSearchParams
+  readonly state: string
+}
+
+async function complete(context: FlowContext, route: CallbackRoute, answer: Answer): Promise<Reply> {
+  const { transaction, parameters, state } = answer
+  const { client, baseUrl, redirectUri } = clientOf(context, route, transaction)
+  if (route.clients.length > 1 && !parameters.has('iss')) reject('invalid_callback', 'iss')
+  const { code } = await client.readAuthorizationResponse(parameters, { state })
+  const { codeVerifier, nonce } = transaction
+  const scope = [...client.provider.scope, ...transaction.scope]
+  const redeemed = await client.exchangeCode({ code, redirectUri, codeVerifier, nonce, scope })
+  const user = await client.user(redeemed)
+  const userId = `${client.provider.id}:${user.id}`
+  const account = {
+    provider: client.provider.id,
+    id: user.id,
+    subject: digest('subject', client.identity(), user.id),
+  }
+  const returnTo = safeReturnTo(transaction.returnTo, { baseUrl, log: context.log })
+  const { tokens } = redeemed
+  const { setCookie, replaced } = await context.sessions.signIn({
+    current: answer.session,
+    user,
+    userId,
+    account,
+    completed: { transaction: transaction.id, returnTo },
+    sealGrant: (ref) =>
+      context.vault.seal(ref, { state: 'live', tokens, authorizedAt: tokens.receivedAt, refreshCount: 0 }),
+  })
+  context.events.emit('login', { provider: account.provider, accountId: account.id, userId })
+  void context.revocations.revoke(replaced, 0)
+  return redirect(303, baseUrl.path + returnTo, { setCookies: [setCookie], appSession: 'renew' })
+}
+
+/** The client that the login was begun at: provider, server, client id and redirect URI all as they were then. */
+function clientOf(
+  context: FlowContext,
+  { clients }: CallbackRoute,
+  transaction: OpenTransaction,
+): { readonly client: SignInClient; readonly baseUrl: BaseUrl; readonly redirectUri: string } {
+  for (const client of clients) {
+    for (const baseUrl of context.settings.baseUrls) {
+      const target = targetOf(context, client, baseUrl)
+      if (transactionTarget(target) !== transaction.target) continue
+      return { client, baseUrl, redirectUri: target.redirectUri }
+    }
+  }
+  return reject('state_mismatch', 'provider_mismatch')
+}
+
+/** True for the one callback that may use the transaction. A lost answer is settled by asking once more. */
+async function spend({ store }: FlowContext, { id }: OpenTransaction): Promise<boolean> {
+  const own = randomId(128)
+  const take = (): Promise<string> =>
+    store.usedMarkers.take(digest('used transaction', id), own, usedMarkerSeconds)
+  return (await take().catch(take)) === own
+}
+
+/** Back or reload after a completed sign-in: the browser has the session that this very transaction made. */
+function completedBefore(
+  { settings, log }: FlowContext,
+  request: PlainRequest,
+  session: Session | undefined,
+  state: string,
+): Reply | undefined {
+  const completed = session?.record.completed
+  if (completed === undefined || completed.transaction !== transactionId(state)) return undefined
+  const baseUrl = baseUrlOf(request, settings)
+  return redirect(303, baseUrl.path + safeReturnTo(completed.returnTo, { baseUrl, log }))
+}
+
+function reject(code: 'state_mismatch' | 'invalid_callback', reason: string): never {
+  throw new LatchkeyError(code, 'The callback matches no pending login. Start again at the login.', {
+    reason,
+  })
+}
+
+/** The answer to a failed callback, and one log line. A spent login's cookie is removed; a pending one's stays. */
+function failure(
+  context: FlowContext,
+  request: PlainRequest,
+  error: unknown,
+  spent?: OpenTransaction,
+): Reply {
+  const reply = LatchkeyError.is(error)
+    ? failureReply(error, request, context.settings, spent?.returnTo)
+    : undefined
+  if (!LatchkeyError.is(error) || reply === undefined) throw error
+  const { code, reason, provider, oauth } = error
+  // The server's own words are cut and cleaned before they get into an error.
+  const said = { oauthError: oauth?.error, oauthDescription: oauth?.description }
+  const fields = { event: 'callback.rejected', code, reason: reason ?? code, provider, ...said }
+  context.log.warn(fields, 'A callback brought no sign-in.')
+  return spent === undefined ? reply : { ...reply, setCookies: [...reply.setCookies, spent.clearCookie] }
+}

@@ -1,0 +1,104 @@
+import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { isFresh, type Session } from '../session/sessions.ts'
+import { baseUrlOf, loginLink, requestedAddress, returnToOf } from './addresses.ts'
+import { type FailureText, failureText } from './failure-text.ts'
+import type { PlainRequest, Reply } from './http.ts'
+import { pageReply, primaryLink } from './page.ts'
+import { jsonReply, redirect } from './replies.ts'
+import { headerOf, isNavigation } from './request-headers.ts'
+import type { FlowSettings } from './settings.ts'
+
+/** What {@link errorReply} works with. */
+export interface ErrorReplyParts {
+  readonly settings: FlowSettings
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * The answer to an error of ours: a browser on its way to a page is led through the login and back, a person sees a
+ * fixed page, a script gets problem details. `undefined` for errors that are not ours or are about the program.
+ * @see RFC 9457
+ */
+export function errorReply(
+  error: unknown,
+  request: PlainRequest,
+  session: Session | undefined,
+  parts: ErrorReplyParts,
+): Reply | undefined {
+  if (!LatchkeyError.is(error)) return undefined
+  const signInHelps = error.code === 'login_required' || error.code === 'insufficient_scope'
+  const navigates = request.method === 'GET' && isNavigation(request)
+  if (!signInHelps || !navigates || hasJustSignedIn(error, session, parts.clock)) {
+    return failureReply(error, request, parts.settings)
+  }
+  const { settings, log } = parts
+  const baseUrl = baseUrlOf(request, settings)
+  const returnTo = returnToOf(requestedAddress(request), settings, baseUrl, log)
+  const providerId = listedProvider(error, settings)
+  return redirect(302, loginLink(settings, baseUrl, { providerId, returnTo }))
+}
+
+/**
+ * The answer to an error on one of our own routes: never a redirect. No byte of the request is in it; `returnTo` comes
+ * from a sealed transaction. `undefined` for errors that are about the program.
+ */
+export function failureReply(
+  error: LatchkeyError,
+  request: PlainRequest,
+  settings: FlowSettings,
+  returnTo?: string,
+): Reply | undefined {
+  const text = failureText(error)
+  return text && explain(error, text, request, settings, returnTo)
+}
+
+/** The answer to a method that a route does not take. */
+export function methodNotAllowed(request: PlainRequest, allow: string, settings: FlowSettings): Reply {
+  const details = { status: 405, reason: 'method', allow }
+  const error = new LatchkeyError('invalid_callback', `This address takes ${allow} only.`, details)
+  const text = 'This address takes other requests.'
+  return explain(error, { title: 'This does not work that way', text, next: 'none' }, request, settings)
+}
+
+function explain(
+  error: LatchkeyError,
+  text: FailureText,
+  request: PlainRequest,
+  settings: FlowSettings,
+  returnTo?: string,
+): Reply {
+  const providerId = listedProvider(error, settings)
+  const login = loginLink(settings, baseUrlOf(request, settings), { providerId, returnTo })
+  const forPerson = isNavigation(request) || (headerOf(request, 'accept') ?? '').includes('text/html')
+  const reply = forPerson ? failurePage(error, text, login, settings) : problem(error, text, login)
+  return { ...reply, headers: { ...reply.headers, ...error.headers } }
+}
+
+/** True when going through the login once more would only lead back here. */
+function hasJustSignedIn(error: LatchkeyError, session: Session | undefined, clock: Clock): boolean {
+  if (session === undefined || !isFresh(session, clock)) return false
+  const { provider } = error
+  return provider === undefined || session.record.accounts.some((account) => account.provider === provider)
+}
+
+function failurePage(error: LatchkeyError, text: FailureText, login: string, settings: FlowSettings): Reply {
+  const name = settings.providers.listed.find(({ provider }) => provider.id === error.provider)?.provider.name
+  const signIn = primaryLink(login, name === undefined ? 'Sign in' : `Sign in with ${name}`)
+  const actions = { sign_in: signIn, reload: primaryLink('', 'Try again'), none: '' }[text.next]
+  return pageReply({ status: error.status, title: text.title, text: text.text, actions })
+}
+
+function problem(error: LatchkeyError, { title, text, next }: FailureText, login: string): Reply {
+  const { status, code, reason, provider } = error
+  const fields = { type: 'about:blank', title, status, detail: text, code, reason, provider }
+  const value = next === 'sign_in' ? { ...fields, login } : fields
+  return jsonReply(status, value, { type: 'application/problem+json' })
+}
+
+/** Only ids that were configured get into links. */
+function listedProvider({ provider }: LatchkeyError, { providers }: FlowSettings): string | undefined {
+  return providers.listed.some((client) => client.provider.id === provider) ? provider : undefined
+}

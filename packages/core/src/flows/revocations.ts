@@ -1,0 +1,74 @@
+import { type Clock, sleep } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { TokenSet } from '../protocol/token.ts'
+import { within } from '../protocol/within.ts'
+import type { EndedGrant } from '../session/sessions.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { ProviderDirectory } from './settings.ts'
+import type { SignInClient } from './sign-in-client.ts'
+
+const deadlineMs = 10_000
+/** After a failed revocation it is tried again this often, and then given up: the token dies of age. */
+const retryAfterMs = [1_000, 10_000, 60_000]
+
+/** Tells authorization servers that tokens are no longer wanted. */
+export class Revocations {
+  readonly #providers: ProviderDirectory
+  readonly #vault: Pick<Vault, 'open'>
+  readonly #clock: Clock
+  readonly #log: Logger
+
+  constructor(parts: {
+    readonly settings: { readonly providers: ProviderDirectory }
+    readonly vault: Pick<Vault, 'open'>
+    readonly clock: Clock
+    readonly log: Logger
+  }) {
+    this.#providers = parts.settings.providers
+    this.#vault = parts.vault
+    this.#clock = parts.clock
+    this.#log = parts.log
+  }
+
+  /**
+   * Revokes what a session held. Resolves when each has been tried once, or after `waitMs`; the rest goes on in the
+   * background. Never rejects: whatever the servers do, the session is over.
+   */
+  async revoke(ended: readonly EndedGrant[], waitMs: number): Promise<void> {
+    const tried = Promise.all(ended.map((grant) => this.#tryOnce(grant)))
+    await within(this.#clock, waitMs, tried)
+  }
+
+  async #tryOnce(grant: EndedGrant): Promise<void> {
+    try {
+      const client = await this.#providers.find(grant.account.provider)
+      const tokens = client && this.#revocableTokens(client, grant)
+      if (client === undefined || tokens === undefined) return
+      if (!(await client.revoke(tokens, { deadlineMs }))) void this.#tryAgain(client, tokens)
+    } catch {
+      this.#gaveUp(grant.account.provider)
+    }
+  }
+
+  #revocableTokens(client: SignInClient, grant: EndedGrant): TokenSet | undefined {
+    // Where revoking ends the whole authorization, the user's other sessions still need it.
+    if (client.provider.revocation === 'authorization' && !grant.lastOfSubject) return undefined
+    const opened = this.#vault.open(grant.ref, grant.record)
+    return opened?.state === 'live' ? opened.tokens : undefined
+  }
+
+  async #tryAgain(client: SignInClient, tokens: TokenSet): Promise<void> {
+    for (const delayMs of retryAfterMs) {
+      await sleep(this.#clock, delayMs)
+      if (await client.revoke(tokens, { deadlineMs }).catch(() => false)) return
+    }
+    this.#gaveUp(client.provider.id)
+  }
+
+  #gaveUp(provider: string): void {
+    this.#log.warn(
+      { event: 'revocation.failed', provider },
+      'A token was not revoked; it stays valid until it expires.',
+    )
+  }
+}

@@ -1,0 +1,142 @@
+import { LatchkeyError } from '../errors.ts'
+import type { Session } from '../session/sessions.ts'
+import { Transactions } from '../session/transaction.ts'
+import { callbackPath, loginPath, returnToOf } from './addresses.ts'
+import { buttons } from './buttons.ts'
+import { type CallbackRoute, callback } from './callback.ts'
+import type { FlowContext, FlowParts } from './context.ts'
+import { errorReply, failureReply, methodNotAllowed } from './error-reply.ts'
+import { guard, type Requirement } from './guard.ts'
+import type { PlainRequest, Reply } from './http.ts'
+import { type LoginRequest, loginRoute, startLogin } from './login.ts'
+import { logoutRoute, signOut } from './logout.ts'
+import { nothingYet } from './replies.ts'
+import { isPrefetch } from './request-headers.ts'
+import { Revocations } from './revocations.ts'
+import type { FlowSettings } from './settings.ts'
+import type { SignInClient } from './sign-in-client.ts'
+import { signInPage } from './sign-in-page.ts'
+
+type Handler = (request: PlainRequest) => Promise<Reply>
+
+/** Everything that Latchkey answers itself, and the answers that the app's own routes ask for. */
+export class Flows {
+  readonly #context: FlowContext
+  readonly #handlers: ReadonlyMap<string, Handler>
+
+  constructor(parts: FlowParts) {
+    const { sealer, clock, log, settings } = parts
+    const transactions = new Transactions({ sealer, clock, log, cookie: settings.cookie })
+    this.#context = { ...parts, transactions, revocations: new Revocations(parts) }
+    this.#handlers = this.#configuredHandlers()
+  }
+
+  /**
+   * Answers a request on one of our paths, failures included; `undefined` when the path is not exactly one of them.
+   * Rejects only with errors that are about the program.
+   */
+  async route(request: PlainRequest): Promise<Reply | undefined> {
+    const path = pathOf(request.url)
+    const handler = this.#handlers.get(path) ?? (await this.#handlerOfResolvedProvider(path))
+    if (handler === undefined) return undefined
+    if (request.method === 'GET' && isPrefetch(request)) return nothingYet()
+    try {
+      return await handler(request)
+    } catch (error) {
+      const reply = LatchkeyError.is(error) ? failureReply(error, request, this.#context.settings) : undefined
+      if (reply === undefined) throw error
+      return reply
+    }
+  }
+
+  /** The answer that begins a login, for code that asks for one. See {@link startLogin}. */
+  login(request: PlainRequest, session: Session | undefined, options: LoginRequest): Promise<Reply> {
+    return startLogin(this.#context, request, session, options)
+  }
+
+  /** Signs out and answers, for code that asks for it. `returnTo` is a path below `baseUrl`. See {@link signOut}. */
+  logout(
+    request: PlainRequest,
+    session: Session | undefined,
+    options: { readonly returnTo: string | undefined },
+  ): Promise<Reply> {
+    return signOut(this.#context, request, session, options.returnTo)
+  }
+
+  /** Lets a request through or throws. See {@link guard}. */
+  guard(request: PlainRequest, session: Session | undefined, requirement: Requirement): Promise<void> {
+    return guard(this.#context, request, session, requirement)
+  }
+
+  /** The answer to an error in one of the app's routes; `undefined` for errors that are not for visitors. */
+  errorReply(error: unknown, request: PlainRequest, session: Session | undefined): Reply | undefined {
+    return errorReply(error, request, session, this.#context)
+  }
+
+  /** "Sign in with …" links as HTML. Without `returnTo` they lead to `afterLogin`. */
+  buttons({ returnTo }: { readonly returnTo: string | undefined }): string {
+    const { settings, log } = this.#context
+    const [baseUrl] = settings.baseUrls
+    const safe = returnTo === undefined ? undefined : returnToOf(returnTo, settings, baseUrl, log)
+    return buttons(settings, baseUrl, safe)
+  }
+
+  #configuredHandlers(): ReadonlyMap<string, Handler> {
+    const { settings } = this.#context
+    const { routes, providers } = settings
+    const handlers = new Map<string, Handler>()
+    handlers.set(
+      loginPath(settings),
+      only('GET', settings, (request) => signInPage(this.#context, request)),
+    )
+    handlers.set(
+      routes.prefix + routes.logout,
+      only('POST', settings, (request) => logoutRoute(this.#context, request)),
+    )
+    for (const client of providers.listed) {
+      handlers.set(loginPath(settings, client.provider.id), this.#loginHandler(client))
+      const path = callbackPath(settings, client.provider)
+      const sharing = providers.listed.filter((other) => callbackPath(settings, other.provider) === path)
+      handlers.set(path, this.#callbackHandler({ path, clients: sharing }))
+    }
+    return handlers
+  }
+
+  /** Providers that are only known when asked for have the standard paths. */
+  async #handlerOfResolvedProvider(path: string): Promise<Handler | undefined> {
+    const { settings } = this.#context
+    const loginId = idBehind(`${loginPath(settings)}/`, path)
+    const callbackId = idBehind(`${settings.routes.prefix}${settings.routes.callback}/`, path)
+    const id = loginId ?? callbackId
+    const client = id === undefined ? undefined : await settings.providers.find(id)
+    if (client === undefined) return undefined
+    if (loginId !== undefined) return this.#loginHandler(client)
+    if (callbackPath(settings, client.provider) !== path) return undefined
+    return this.#callbackHandler({ path, clients: [client] })
+  }
+
+  #loginHandler(client: SignInClient): Handler {
+    return only('GET', this.#context.settings, (request) => loginRoute(this.#context, request, client))
+  }
+
+  #callbackHandler(route: CallbackRoute): Handler {
+    return (request) => callback(this.#context, request, route)
+  }
+}
+
+/** Frameworks answer HEAD with their GET routes; ours would spend something. */
+function only(method: string, settings: FlowSettings, handler: Handler): Handler {
+  return async (request) =>
+    request.method === method ? handler(request) : methodNotAllowed(request, method, settings)
+}
+
+/** The path exactly as it came: forms that only a normalising reader takes for ours are not ours. */
+function pathOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark === -1 ? url : url.slice(0, mark)
+}
+
+function idBehind(prefix: string, path: string): string | undefined {
+  const id = path.startsWith(prefix) ? path.slice(prefix.length) : ''
+  return /^[a-z0-9-]{1,64}$/.test(id) ? id : undefined
+}

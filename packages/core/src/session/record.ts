@@ -1,0 +1,131 @@
+import { SealError } from '../crypto/seal.ts'
+import type { User } from '../protocol/user.ts'
+
+/** Who is signed in, as the store keeps it (sealed). */
+export interface SessionRecord {
+  readonly user: User
+  /** The app's own key for the person. */
+  readonly userId: string
+  readonly accounts: readonly SessionAccount[]
+  /** Epoch seconds of the sign-in. */
+  readonly loginAt: number
+  /** Epoch seconds after which the record is refused, whatever the store's time to live says. */
+  readonly expiresAt: number
+  /** Digest of the cookie's secret half. */
+  readonly secretDigest: string
+  /** The transaction that made this session, and where it led: a repeated callback goes there again. */
+  readonly completed: CompletedTransaction
+}
+
+/** Points from a session to one account's grant. */
+export interface SessionAccount {
+  readonly provider: string
+  /** The user's id at the provider. */
+  readonly id: string
+  /** Names the grant in the session's slot. */
+  readonly grantId: string
+  /** Key of the index of this account's sessions. */
+  readonly subject: string
+}
+
+/** A transaction that ended in a sign-in. */
+export interface CompletedTransaction {
+  readonly transaction: string
+  readonly returnTo: string
+}
+
+/** Format of the JSON inside the seal. A process that meets a higher one leaves the record alone. */
+const schema = 1
+
+/** The plaintext of a record. */
+export function encodeSessionRecord(record: SessionRecord): Uint8Array {
+  return Buffer.from(JSON.stringify({ schema, ...record }), 'utf8')
+}
+
+/**
+ * Reads a plaintext field by field; nothing that is not named here gets through. The result is frozen, because one
+ * process hands the same record to many requests.
+ * @throws {SealError} `unknown_format`: written by a newer version. `corrupt`: anything else than a record.
+ */
+export function decodeSessionRecord(plaintext: Uint8Array): SessionRecord {
+  const from = parseObject(Buffer.from(plaintext).toString('utf8'))
+  if (typeof from.schema === 'number' && from.schema > schema) throw new SealError('unknown_format')
+  if (from.schema !== schema) throw new SealError('corrupt')
+  const completed = object(from.completed)
+  return Object.freeze({
+    user: userOf(object(from.user)),
+    userId: text(from.userId),
+    accounts: Object.freeze(list(from.accounts).map(accountOf)),
+    loginAt: number(from.loginAt),
+    expiresAt: number(from.expiresAt),
+    secretDigest: text(from.secretDigest),
+    completed: Object.freeze({
+      transaction: text(completed.transaction),
+      returnTo: text(completed.returnTo),
+    }),
+  })
+}
+
+function userOf(from: Fields): User {
+  return Object.freeze({
+    provider: text(from.provider),
+    id: text(from.id),
+    ...(from.ids === undefined ? {} : { ids: idsOf(object(from.ids)) }),
+    ...(from.name === undefined ? {} : { name: text(from.name) }),
+    ...(from.email === undefined ? {} : { email: text(from.email) }),
+    ...(from.emailVerified === undefined ? {} : { emailVerified: boolean(from.emailVerified) }),
+    ...(from.picture === undefined ? {} : { picture: text(from.picture) }),
+  })
+}
+
+function idsOf(from: Fields): Readonly<Record<string, string>> {
+  // Without a prototype `__proto__` is a name like any other.
+  const ids: Record<string, string> = Object.create(null)
+  for (const [name, value] of Object.entries(from)) ids[name] = text(value)
+  return Object.freeze(ids)
+}
+
+function accountOf(value: unknown): SessionAccount {
+  const from = object(value)
+  return Object.freeze({
+    provider: text(from.provider),
+    id: text(from.id),
+    grantId: text(from.grantId),
+    subject: text(from.subject),
+  })
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function parseObject(json: string): Fields {
+  try {
+    return object(JSON.parse(json))
+  } catch {
+    throw new SealError('corrupt')
+  }
+}
+
+function object(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SealError('corrupt')
+  return value as Fields // an object, by the line above
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new SealError('corrupt')
+  return value
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new SealError('corrupt')
+  return value
+}
+
+function number(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new SealError('corrupt')
+  return value
+}
+
+function boolean(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new SealError('corrupt')
+  return value
+}

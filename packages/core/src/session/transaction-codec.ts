@@ -1,0 +1,55 @@
+import { SealError } from '../crypto/seal.ts'
+
+/** Scope and returnTo together may have this many bytes, so that the whole cookie stays below 600. */
+export const maxTextBytes = 256
+/** Scope alone: its length is written in one byte. */
+export const maxScopeBytes = 255
+
+/** Why a login is made. */
+export type Purpose = 'sign-in'
+
+/** What a transaction cookie seals. */
+export interface SealedTransaction {
+  /** 32 bytes. */
+  readonly seed: Uint8Array
+  readonly purpose: Purpose
+  /** 16 bytes as base64url. */
+  readonly target: string
+  /** Extra scope, apart by spaces. */
+  readonly scope: string
+  readonly returnTo: string
+}
+
+const format = 1
+const purposeOfByte: readonly (Purpose | undefined)[] = [undefined, 'sign-in']
+const seedAt = 3
+const targetAt = seedAt + 32
+const textAt = targetAt + 16
+
+/** Layout: format (1) | purpose (1) | scope length (1) | seed (32) | target (16) | scope | returnTo. */
+export function encodeTransaction(transaction: SealedTransaction): Uint8Array {
+  const scope = Buffer.from(transaction.scope, 'utf8')
+  return Buffer.concat([
+    Buffer.of(format, purposeOfByte.indexOf(transaction.purpose), scope.length),
+    transaction.seed,
+    Buffer.from(transaction.target, 'base64url'),
+    scope,
+    Buffer.from(transaction.returnTo, 'utf8'),
+  ])
+}
+
+/** @throws {SealError} when these bytes are no transaction. */
+export function decodeTransaction(plaintext: Uint8Array): SealedTransaction {
+  const bytes = Buffer.from(plaintext)
+  const purpose = purposeOfByte[bytes[1] ?? 0]
+  const returnToAt = textAt + (bytes[2] ?? 0)
+  if (bytes[0] !== format) throw new SealError('unknown_format')
+  if (purpose === undefined || bytes.length < returnToAt) throw new SealError('corrupt')
+  return {
+    seed: bytes.subarray(seedAt, targetAt),
+    purpose,
+    target: bytes.subarray(targetAt, textAt).toString('base64url'),
+    scope: bytes.subarray(textAt, returnToAt).toString('utf8'),
+    returnTo: bytes.subarray(returnToAt).toString('utf8'),
+  }
+}
