@@ -23,6 +23,7 @@ import { mapUser, openidUserFields, type User } from './user.ts'
 import { fetchUserinfo } from './userinfo.ts'
 
 export type { AuthorizationRequest } from './authorization.ts'
+export { refreshTokenExpiry } from './refresh-token-expiry.ts'
 export type { User } from './user.ts'
 
 /** What a completed code exchange brought. Secret. */

@@ -17,16 +17,11 @@ export function resourceHeaders(
   }
   const pairs =
     'scheme' in credentials
-      ? // "nadeo_v1 t=" and the token are one word, so the scheme itself says how it ends.
-        { authorization: joinScheme(credentials.scheme, tokens.accessToken) }
+      ? { authorization: `${credentials.scheme} ${tokens.accessToken}` }
       : Object.fromEntries(
           Object.entries(credentials.headers).map(([name, text]) => [name, fill(text, values)]),
         )
   return lowerCaseNames({ ...fixed, ...pairs })
-}
-
-function joinScheme(scheme: string, token: string): string {
-  return scheme.endsWith('=') ? scheme + token : `${scheme} ${token}`
 }
 
 function fill(template: string, values: Readonly<Record<string, string>>): string {

@@ -1,0 +1,44 @@
+import { LatchkeyError } from '../errors.ts'
+import type { Provider, ProviderPreset } from '../protocol/provider.ts'
+import { validateProvider } from './validate-provider.ts'
+
+/** Environment variables: `process.env`, or a part of it. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The variables that a provider's credentials are read from: `spotify-eu` → `SPOTIFY_EU_CLIENT_ID`. */
+export function credentialVariables(id: string): {
+  readonly clientId: string
+  readonly clientSecret: string
+} {
+  const prefix = id.toUpperCase().replaceAll('-', '_')
+  return { clientId: `${prefix}_CLIENT_ID`, clientSecret: `${prefix}_CLIENT_SECRET` }
+}
+
+/**
+ * The provider with its client id and secret, from the options or else the environment.
+ *
+ * @throws {LatchkeyError} `invalid_options` naming both the option and the variable that are missing.
+ */
+export function resolveClient<Id extends string>(
+  provider: ProviderPreset<Id>,
+  env: Environment,
+): Provider<Id> {
+  const variables = credentialVariables(provider.id)
+  const clientId = provider.clientId || env[variables.clientId]
+  const clientSecret = provider.clientSecret || env[variables.clientSecret]
+  if (!clientId) throw missing(provider.id, 'clientId', variables.clientId)
+  if (!clientSecret && provider.clientAuth.method.startsWith('client_secret')) {
+    throw missing(provider.id, 'clientSecret', variables.clientSecret)
+  }
+  const resolved = { ...provider, clientId, ...(clientSecret ? { clientSecret } : {}) }
+  validateProvider(resolved)
+  return Object.freeze(resolved)
+}
+
+function missing(provider: string, option: string, variable: string): LatchkeyError {
+  return new LatchkeyError(
+    'invalid_options',
+    `${provider}: ${option} is missing. Pass the option ${option}, or set the environment variable ${variable}.`,
+    { provider, reason: option },
+  )
+}

@@ -1,0 +1,190 @@
+import { LatchkeyError } from '../errors.ts'
+import { reservedAuthorizationParams } from '../protocol/authorization.ts'
+import { isProtectedUrl, isPureOrigin } from '../protocol/endpoint-url.ts'
+import type { ProviderPreset } from '../protocol/provider.ts'
+
+/** A field that cannot be used, and what to write instead. */
+interface Fault {
+  readonly option: string
+  readonly fix: string
+}
+
+type Check = (provider: ProviderPreset) => Fault | undefined
+
+/**
+ * Refuses a provider that could not work, or that would be less safe than it looks. Also what TypeScript would have
+ * refused, for apps written in JavaScript.
+ *
+ * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
+ */
+export function validateProvider(provider: ProviderPreset): void {
+  for (const check of checks) {
+    const fault = check(provider)
+    if (fault === undefined) continue
+    throw new LatchkeyError('invalid_options', `${provider.id}: ${fault.option} ${fault.fix}`, {
+      provider: provider.id,
+      reason: fault.option,
+    })
+  }
+}
+
+const knownAlgorithms = /^(?:[RPEH]S(?:256|384|512)|EdDSA|Ed25519|ML-DSA-(?:44|65|87))$/
+/** Ours at the token and revocation endpoints. */
+const reservedTokenParams = new Set([
+  'grant_type',
+  'code',
+  'redirect_uri',
+  'code_verifier',
+  'refresh_token',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'token',
+  'token_type_hint',
+])
+const reservedTokenHeaders = new Set([
+  'authorization',
+  'host',
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+])
+
+const checks: readonly Check[] = [
+  ({ id }) =>
+    /^[a-z0-9][a-z0-9-]{0,62}$/.test(id)
+      ? undefined
+      : { option: 'id', fix: 'must be lower-case letters, digits and "-", at most 63.' },
+  ({ name }) => (name === '' ? { option: 'name', fix: 'must not be empty.' } : undefined),
+  checkEndpoints,
+  checkIssuer,
+  ({ resourceOrigins }) => {
+    const wrong = resourceOrigins.find((origin) => !isPureOrigin(origin))
+    if (wrong === undefined) return undefined
+    return {
+      option: 'resourceOrigins',
+      fix: `must hold origins only, like 'https://api.example.com': no path, no wildcard, https except on 127.0.0.1. Not ${JSON.stringify(wrong)}.`,
+    }
+  },
+  ({ pkce }) =>
+    ['required', 'supported', 'never'].includes(pkce)
+      ? undefined
+      : { option: 'pkce', fix: "must be 'required', 'supported' or 'never'; the method is always S256." },
+  ({ pkce, clientAuth }) =>
+    pkce === 'never' && clientAuth.method === 'none'
+      ? {
+          option: 'pkce',
+          fix: "cannot be 'never' for a client without a secret: anybody could spend its codes.",
+        }
+      : undefined,
+  checkClientAuth,
+  checkScope,
+  ({ scopeSeparator }) => oneOf('scopeSeparator', scopeSeparator, [' ', ',']),
+  ({ responseMode }) => oneOf('responseMode', responseMode, ['query', 'form_post']),
+  ({ tokenBodyFormat }) => oneOf('tokenBodyFormat', tokenBodyFormat, ['form', 'json']),
+  ({ revocation }) => oneOf('revocation', revocation, ['token', 'authorization']),
+  ({ params }) => reservedName('params', params, reservedAuthorizationParams),
+  ({ tokenParams }) => reservedName('tokenParams', tokenParams, reservedTokenParams),
+  ({ tokenHeaders }) => reservedName('tokenHeaders', tokenHeaders, reservedTokenHeaders),
+  ({ tokenHeaders }) => checkHeaders('tokenHeaders', tokenHeaders),
+  ({ resourceHeaders }) => checkHeaders('resourceHeaders', resourceHeaders),
+  ({ credentials }) =>
+    'headers' in credentials ? checkHeaders('credentials', credentials.headers) : undefined,
+  ({ idTokenAlgorithms }) =>
+    idTokenAlgorithms.every((algorithm) => knownAlgorithms.test(algorithm))
+      ? undefined
+      : {
+          option: 'idTokenAlgorithms',
+          fix: "must name signature algorithms like 'RS256'; 'none' is not one.",
+        },
+  ({ callbackPath }) =>
+    callbackPath === undefined || /^\/[A-Za-z0-9._~/-]*$/.test(callbackPath)
+      ? undefined
+      : { option: 'callbackPath', fix: "must be a plain path like '/callback/example'." },
+]
+
+function checkEndpoints(provider: ProviderPreset): Fault | undefined {
+  const { issuer, authorizationEndpoint, tokenEndpoint, revocationEndpoint, jwksUri, userinfo } = provider
+  const endpoints = {
+    authorizationEndpoint,
+    tokenEndpoint,
+    revocationEndpoint,
+    jwksUri,
+    'userinfo.endpoint': userinfo?.endpoint,
+  }
+  for (const [option, url] of Object.entries(endpoints)) {
+    if (url !== undefined && !isProtectedUrl(url)) {
+      return {
+        option,
+        fix: 'must be an https URL (http only on 127.0.0.1 or [::1]) without user, password and #.',
+      }
+    }
+  }
+  if (issuer !== undefined) return undefined
+  if (authorizationEndpoint === undefined)
+    return { option: 'authorizationEndpoint', fix: 'is missing. Set it.' }
+  if (tokenEndpoint === undefined) return { option: 'tokenEndpoint', fix: 'is missing. Set it.' }
+  return undefined
+}
+
+function checkIssuer({ issuer, authorizationResponseIss }: ProviderPreset): Fault | undefined {
+  if (issuer === undefined) {
+    if (authorizationResponseIss !== true) return undefined
+    return { option: 'authorizationResponseIss', fix: 'needs an issuer to compare with. Set issuer.' }
+  }
+  if (isProtectedUrl(issuer) && new URL(issuer).search === '') return undefined
+  return { option: 'issuer', fix: 'must be an https URL (http only on 127.0.0.1 or [::1]) without query.' }
+}
+
+function checkClientAuth({ clientAuth, clientId }: ProviderPreset): Fault | undefined {
+  const { method } = clientAuth
+  const methods = [
+    'client_secret_basic',
+    'client_secret_basic_raw',
+    'client_secret_post',
+    'private_key_jwt',
+    'none',
+  ]
+  if (!methods.includes(method))
+    return { option: 'clientAuth', fix: `must have a method of ${methods.join(', ')}.` }
+  if (method === 'client_secret_basic_raw' && clientId?.includes(':')) {
+    return {
+      option: 'clientAuth',
+      fix: "cannot send a client id with ':' unencoded. Use 'client_secret_basic'.",
+    }
+  }
+  return undefined
+}
+
+function checkScope({ scope, scopeSeparator }: ProviderPreset): Fault | undefined {
+  const wrong = scope.some((name) => name === '' || /[\s"\\]/.test(name) || name.includes(scopeSeparator))
+  return wrong
+    ? { option: 'scope', fix: "must be a list with one scope in each entry: ['a', 'b']." }
+    : undefined
+}
+
+function oneOf(option: string, value: string, values: readonly string[]): Fault | undefined {
+  if (values.includes(value)) return undefined
+  return { option, fix: `must be ${values.map((known) => `'${known}'`).join(' or ')}.` }
+}
+
+function reservedName(
+  option: string,
+  fields: Readonly<Record<string, string>>,
+  reserved: ReadonlySet<string>,
+): Fault | undefined {
+  const name = Object.keys(fields).find((field) => reserved.has(field.toLowerCase()))
+  return name === undefined
+    ? undefined
+    : { option, fix: `may not set "${name}", which Latchkey sets itself.` }
+}
+
+function checkHeaders(option: string, headers: Readonly<Record<string, string>>): Fault | undefined {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
+      return { option, fix: `holds a header that HTTP forbids: "${name.replace(/[^ -~]/g, '?')}".` }
+    }
+  }
+  return undefined
+}
