@@ -23,9 +23,9 @@ export function packageFolders(): readonly string[] {
   return readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)
 }
 
-/** The TypeScript files that a package is built from: its `src` without the tests. */
+/** The TypeScript files that a package is built from: its `src` without the tests and their fixtures. */
 export function sourceFiles(packageFolder: string): readonly string[] {
-  return filesBelow(`${packageFolder}/src`).filter((file) => /(?<!\.test)\.ts$/.test(file))
+  return filesBelow(`${packageFolder}/src`).filter((file) => /(?<!\.test|\.fixture)\.ts$/.test(file))
 }
 
 /** The text of a file, by its path from the top folder. */
@@ -34,7 +34,7 @@ export function read(file: string): string {
 }
 
 const statement = /^\s*(?:import|export)\b(?:[^'"`;()]*?\bfrom)?\s*['"]([^'"\n]+)['"]/gm
-const call = /\b(?:import|require|requireUndici)\(\s*['"]([^'"\n]+)['"]\s*\)/g
+const call = /\b(?:import|require|load)\(\s*['"]([^'"\n]+)['"]\s*\)/g
 
 /** What a file imports or re-exports, types included, as written. Comments do not count. */
 export function importsOf(file: string): readonly string[] {
@@ -52,6 +52,7 @@ export function relativeImportsOf(file: string): readonly string[] {
   )
 }
 
-function withoutComments(text: string): string {
+/** The code alone. */
+export function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
 }

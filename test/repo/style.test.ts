@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { filesBelow, packageFolders, read, sourceFiles } from './source-files.ts'
+import { filesBelow, packageFolders, read, sourceFiles, withoutComments } from './source-files.ts'
 
 const longestFile = 300
 const vagueNames = /^(utils?|helpers?|common|types|misc|shared|lib)(\.|$)/
@@ -15,7 +15,7 @@ describe('source files', () => {
 
   it('are named after one concept, in kebab-case', () => {
     const names = typescript.filter(
-      (file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config)?\.ts$/.test(basename(file)),
+      (file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fixture|config))?\.ts$/.test(basename(file)),
     )
     expect(names).toEqual([])
   })
@@ -48,6 +48,6 @@ describe('an index file', () => {
 })
 
 function onlyReexports(text: string): boolean {
-  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  const code = withoutComments(text)
   return code.replace(/export\s+(?:type\s+)?\{[^}]*\}\s*from\s*'[^']+'/g, '').trim() === ''
 }
