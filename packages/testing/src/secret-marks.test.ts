@@ -40,11 +40,13 @@ describe('SecretMarks.findIn', () => {
   it('looks into hidden fields, maps, causes, stacks, JSON and text forms', () => {
     const hidden = Object.defineProperty({}, 'secret', { value: token, enumerable: false })
     const cause = new Error('outer', { cause: new Error('inner', { cause: { parameters: [cookie] } }) })
+    const quiet = Object.assign(new Error('outer', { cause: cookie }), { [inspect.custom]: () => 'nothing' })
     const aggregate = new AggregateError([new Error(token)], 'several')
     const late = { toJSON: () => ({ token }), [inspect.custom]: () => 'nothing' }
     expect(kinds(hidden)).toEqual(['access_token'])
     expect(kinds(new Map([['a', new Set([token])]]))).toEqual(['access_token'])
     expect(kinds(cause)).toEqual(['cookie'])
+    expect(kinds(quiet)).toEqual(['cookie'])
     expect(kinds(aggregate)).toEqual(['access_token'])
     expect(kinds(late)).toEqual(['access_token'])
     expect(kinds({ toString: () => token, [inspect.custom]: () => 'nothing' })).toEqual(['access_token'])

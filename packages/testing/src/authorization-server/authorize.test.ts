@@ -24,6 +24,13 @@ describe('authorize', () => {
     ])
   })
 
+  it('takes a consent page once', async () => {
+    await using f = await fixture()
+    const page = await f.agent.get(f.authorizeUrl())
+    expect((await f.agent.submit(page, { button: 'Ada', redirect: 'manual' })).status).toBe(303)
+    expect((await f.agent.submit(page, { button: 'Ada', redirect: 'manual' })).status).toBe(400)
+  })
+
   it('never redirects to an unregistered redirect URI or for an unknown client', async () => {
     await using f = await fixture()
     for (const params of [

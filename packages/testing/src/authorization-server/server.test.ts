@@ -10,9 +10,13 @@ describe('revocation and the state of grants', () => {
       return (await fetch(f.as.endpoints.revocation, { method: 'POST', body })).status
     }
     expect(await revoke('nobody')).toBe(200)
-    expect(await revoke(set.refresh_token ?? '')).toBe(200)
+    expect(await revoke(set.access_token ?? '')).toBe(200)
     expect((await f.userinfo(set.access_token)).status).toBe(401)
-    expect(f.as.calls.revoke).toBe(2)
+    const refreshed = (await f.refresh(set.refresh_token)).body
+    expect(await revoke(refreshed.refresh_token ?? '')).toBe(200)
+    expect((await f.userinfo(refreshed.access_token)).status).toBe(401)
+    expect(f.as.liveFor('user-ada')).toMatchObject({ revoked: true, familyRevoked: false })
+    expect(f.as.calls.revoke).toBe(3)
   })
 
   it('kills refresh tokens and access tokens apart', async () => {

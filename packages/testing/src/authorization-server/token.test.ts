@@ -60,6 +60,14 @@ describe('token with a refresh token', () => {
     expect(f.as.refreshCallsByGeneration(grantId)).toEqual([2, 1, 0])
   })
 
+  it('lets one of many parallel refreshes win', async () => {
+    await using f = await fixture()
+    const { refresh_token } = await f.signedIn()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => f.refresh(refresh_token)))
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
+    expect(f.as.liveFor('user-ada')?.generation).toBe(1)
+  })
+
   it('ends the family on reuse when the policy says so', async () => {
     await using f = await fixture({ policy: { reuseKillsFamily: true } })
     const first = await f.signedIn()

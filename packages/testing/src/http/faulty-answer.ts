@@ -6,9 +6,8 @@ import type { Reply } from './reply.ts'
 
 const CHUNK_BYTES = 65_536
 
-/** Whether a call with this behaviour is processed at all. */
+/** Whether a call with this behaviour is processed, provided that it was not dropped before. */
 export function commits(behaviour: Behaviour): boolean {
-  if (behaviour.dropBeforeCommit === true) return false
   if (behaviour.commit !== undefined) return behaviour.commit
   const fixedBody = behaviour.body !== undefined && typeof behaviour.body !== 'function'
   const replaced = [behaviour.status, behaviour.redirect, behaviour.hugeBytes, behaviour.gzipBombBytes]
