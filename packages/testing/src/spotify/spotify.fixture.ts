@@ -25,17 +25,29 @@ export class SpotifyFixture {
     return `${authorizationEndpoint}?${new URLSearchParams(all)}`
   }
 
+  /** The code of Ada's consent. */
+  async code(params: Record<string, string> = {}): Promise<string> {
+    const agent = new UserAgent()
+    const page = await agent.get(this.authorizeUrl(params))
+    const answer = await agent.submit(page, { button: 'Ada', redirect: 'manual' })
+    return new URL(answer.location ?? '').searchParams.get('code') ?? ''
+  }
+
   /** Signs Ada in, with the client secret or with PKCE alone. */
   async signedIn(kind: 'confidential' | 'public', scope = ''): Promise<Record<string, string>> {
     const challenge = createHash('sha256').update(VERIFIER).digest('base64url')
     const pkce = kind === 'public' ? { code_challenge: challenge, code_challenge_method: 'S256' } : {}
-    const agent = new UserAgent()
-    const page = await agent.get(this.authorizeUrl({ scope, ...pkce }))
-    const answer = await agent.submit(page, { button: 'Ada', redirect: 'manual' })
-    const code = new URL(answer.location ?? '').searchParams.get('code') ?? ''
+    const code = await this.code({ scope, ...pkce })
     const verifier = kind === 'public' ? { code_verifier: VERIFIER } : {}
-    const exchange = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, ...verifier }
-    return (await this.token(kind, exchange)).body
+    return (await this.exchange(kind, code, verifier)).body
+  }
+
+  exchange(
+    kind: 'confidential' | 'public',
+    code: string,
+    extra: Record<string, string> = {},
+  ): ReturnType<SpotifyFixture['token']> {
+    return this.token(kind, { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, ...extra })
   }
 
   async token(

@@ -55,6 +55,7 @@ describe('Spotify accounts', () => {
       status: 400,
       body: { error: 'invalid_grant', error_description: 'Refresh token revoked' },
     })
+    expect((await f.exchange('public', await f.code())).body.error).toBe('invalid_grant')
     const confidential = await f.signedIn('confidential')
     expect((await f.refresh('public', confidential.refresh_token)).body.error).toBe('invalid_grant')
   })
