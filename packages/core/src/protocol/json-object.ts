@@ -16,15 +16,16 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject | undefined {
 }
 
 /**
- * Reads the first JSON object in a body that {@link parseJsonObject} refuses, however broken the rest.
- * Only to save what would otherwise be lost: nothing in it may be believed.
+ * The last complete string member `name` in a body that {@link parseJsonObject} refuses, however broken the rest.
+ * Only to save what would otherwise be lost: nothing else in such a body may be believed.
  */
-export function salvageJsonObject(bytes: Uint8Array): JsonObject | undefined {
+export function salvageString(bytes: Uint8Array, name: string): string | undefined {
   const text = new TextDecoder('utf-8').decode(bytes)
-  const start = text.indexOf('{')
-  if (start < 0) return undefined
+  const literal = JSON.stringify(name).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+  const members = new RegExp(`${literal}\\s*:\\s*("[^"\\\\]*(?:\\\\.[^"\\\\]*)*")`, 'gs')
+  const last = [...text.matchAll(members)].at(-1)?.[1]
   try {
-    return parse(text.slice(start, endOfObject(text, start)))
+    return last === undefined ? undefined : JSON.parse(last)
   } catch {
     return undefined
   }
@@ -69,15 +70,4 @@ function namesMemberTwice(text: string): boolean {
     lastString = token.startsWith('"') ? token : undefined
   }
   return false
-}
-
-function endOfObject(text: string, start: number): number {
-  let depth = 0
-  const from = new RegExp(tokens)
-  from.lastIndex = start
-  for (let match = from.exec(text); match !== null; match = from.exec(text)) {
-    if (match[0] === '{') depth++
-    else if (match[0] === '}' && --depth === 0) return from.lastIndex
-  }
-  return text.length
 }

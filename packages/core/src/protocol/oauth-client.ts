@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { type Transport, TransportError } from '../transport/transport.ts'
+import type { Transport } from '../transport/transport.ts'
 import {
   type AuthorizationRequest,
   buildAuthorizationUrl,
@@ -17,8 +17,7 @@ import type { Provider } from './provider.ts'
 import { refreshTokens } from './refresh.ts'
 import { revokeTokens } from './revocation.ts'
 import type { TokenAnswer, TokenSet } from './token.ts'
-import { readTokenAnswer } from './token-answer.ts'
-import { sendTokenRequest } from './token-request.ts'
+import { requestTokens } from './token-request.ts'
 import { mapUser, openidUserFields, type User } from './user.ts'
 import { fetchUserinfo } from './userinfo.ts'
 
@@ -192,25 +191,14 @@ export class OAuthClient {
     }
   }
 
-  async #exchange(metadata: ServerMetadata, request: CodeExchange): Promise<TokenAnswer> {
+  #exchange(metadata: ServerMetadata, request: CodeExchange): Promise<TokenAnswer> {
     const { code, redirectUri, codeVerifier } = request
-    try {
-      const response = await sendTokenRequest(this.#requestContext(metadata), {
-        endpoint: metadata.tokenEndpoint,
-        grant: { type: 'authorization_code', code, redirectUri, codeVerifier },
-        deadlineMs: exchangeDeadlineMs,
-      })
-      return readTokenAnswer(response, {
-        provider: this.#provider,
-        requestedScope: request.scope,
-        receivedAt: this.#clock.now(),
-        secrets: [code, codeVerifier, this.#provider.clientSecret],
-      })
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error
-      const reason = error.fault === 'timeout' ? 'timeout' : 'network'
-      return { kind: 'retry', reason, outcome: error.fault === 'connect' ? 'not_processed' : 'unknown' }
-    }
+    return requestTokens(this.#requestContext(metadata), {
+      endpoint: metadata.tokenEndpoint,
+      grant: { type: 'authorization_code', code, redirectUri, codeVerifier },
+      requestedScope: request.scope,
+      deadlineMs: exchangeDeadlineMs,
+    })
   }
 
   async #verifyFirst(metadata: ServerMetadata, tokens: TokenSet, nonce: string): Promise<IdTokenClaims> {

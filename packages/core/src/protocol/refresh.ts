@@ -1,14 +1,13 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { type Transport, TransportError, type TransportFault } from '../transport/transport.ts'
+import type { Transport } from '../transport/transport.ts'
 import { IdTokenError, storedClaim, verifyIdToken } from './id-token.ts'
 import type { KeySource } from './jwks.ts'
 import type { MetadataSource, ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
 import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
-import { readTokenAnswer } from './token-answer.ts'
-import { sendTokenRequest } from './token-request.ts'
+import { requestTokens } from './token-request.ts'
 import { within } from './within.ts'
 
 /** What a refresh works with. */
@@ -53,31 +52,16 @@ async function send(
   const { refreshToken } = tokens
   if (refreshToken === undefined) return { kind: 'dead', oauth: { error: 'no_refresh_token' } }
   const { tokenEndpoint: endpoint, issuer } = metadata
-  try {
-    const response = await sendTokenRequest(
-      { provider, audience: issuer ?? endpoint, transport, clock },
-      { endpoint, grant: { type: 'refresh_token', refreshToken }, deadlineMs },
-    )
-    return readTokenAnswer(response, {
-      provider,
+  return requestTokens(
+    { provider, audience: issuer ?? endpoint, transport, clock },
+    {
+      endpoint,
+      grant: { type: 'refresh_token', refreshToken },
       previous: tokens,
       requestedScope: tokens.scope,
-      receivedAt: clock.now(),
-      secrets: [refreshToken, tokens.accessToken, provider.clientSecret],
-    })
-  } catch (error) {
-    if (!(error instanceof TransportError)) throw error
-    const outcome = error.fault === 'connect' ? 'not_processed' : 'unknown'
-    return { kind: 'retry', reason: reasonOfFault[error.fault], outcome }
-  }
-}
-
-const reasonOfFault: Readonly<Record<TransportFault, RetryReason>> = {
-  connect: 'network',
-  cut: 'network',
-  timeout: 'timeout',
-  too_large: 'garbage',
-  encoding: 'garbage',
+      deadlineMs,
+    },
+  )
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { TransportResponse } from '../transport/transport.ts'
-import { type JsonObject, parseJsonObject, salvageJsonObject } from './json-object.ts'
+import { type JsonObject, parseJsonObject, salvageString } from './json-object.ts'
 import type { Provider } from './provider.ts'
 import { retryAfterSeconds } from './retry-after.ts'
 import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
 import { type AnswerError, classifyError, readError } from './token-error.ts'
-import { isAccessToken, TokenFields } from './token-fields.ts'
+import { isAccessToken, isRefreshToken, TokenFields } from './token-fields.ts'
 
 /** What a token answer is read against. */
 export interface TokenAnswerContext {
@@ -97,7 +97,7 @@ function tokenSetOf(fields: TokenFields, context: TokenAnswerContext): TokenSet 
   const refreshToken = fields.refreshToken()
   const idToken = fields.get('idToken')
   if (!isAccessToken(accessToken) || !isKnownType(tokenType, provider)) return undefined
-  if (refreshToken === 'invalid' || (idToken !== undefined && typeof idToken !== 'string')) return undefined
+  if (refreshToken === null || (idToken !== undefined && typeof idToken !== 'string')) return undefined
   const expiresAt = fields.expiresAt(receivedAt)
   return {
     accessToken,
@@ -158,12 +158,13 @@ function parseForm(bytes: Uint8Array): JsonObject | undefined {
 }
 
 function salvageRefreshToken(response: TransportResponse, context: TokenAnswerContext): string | undefined {
-  const body = readBody(response) ?? salvageJsonObject(response.body)
-  if (body === undefined) return undefined
-  const refreshToken = new TokenFields(body, context.provider).refreshToken()
-  return refreshToken === 'invalid' || refreshToken === context.previous?.refreshToken
-    ? undefined
-    : refreshToken
+  const body = readBody(response)
+  const name = context.provider.tokenAnswer.refreshToken?.split('.').at(-1) ?? 'refresh_token'
+  const found =
+    body === undefined
+      ? salvageString(response.body, name)
+      : new TokenFields(body, context.provider).refreshToken()
+  return isRefreshToken(found) && found !== context.previous?.refreshToken ? found : undefined
 }
 
 function retry(

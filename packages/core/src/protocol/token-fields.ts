@@ -56,11 +56,11 @@ export class TokenFields {
     return scope.length === 0 ? undefined : [...new Set(scope)]
   }
 
-  /** `'invalid'` when there is a value that no request can carry. */
-  refreshToken(): string | undefined | 'invalid' {
+  /** `null`: there is one that no request can carry. */
+  refreshToken(): string | undefined | null {
     const value = this.get('refreshToken')
     if (value === undefined) return undefined
-    return isRefreshToken(value) ? value : 'invalid'
+    return isRefreshToken(value) ? value : null
   }
 }
 

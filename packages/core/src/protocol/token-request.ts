@@ -1,5 +1,7 @@
-import type { TransportResponse } from '../transport/transport.ts'
+import { TransportError, type TransportFault } from '../transport/transport.ts'
 import { type ClientRequestContext, postAsClient } from './client-request.ts'
+import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
+import { readTokenAnswer } from './token-answer.ts'
 
 /** What is exchanged for tokens. */
 export type TokenGrant =
@@ -11,19 +13,50 @@ export type TokenGrant =
     }
   | { readonly type: 'refresh_token'; readonly refreshToken: string }
 
+/** One token request. */
+export interface TokenRequest {
+  readonly endpoint: string
+  readonly grant: TokenGrant
+  /** What the answer means when it names no scope. */
+  readonly requestedScope: readonly string[]
+  /** The token set that is being refreshed. */
+  readonly previous?: TokenSet
+  readonly deadlineMs: number
+}
+
 /**
- * Sends one token request and returns the answer unread.
+ * Sends one token request and says what came of it. Never throws for what the server or the network does.
  *
- * @throws {TransportError}
  * @see RFC 6749 §4.1.3 and §6, RFC 7636 §4.5
  */
-export function sendTokenRequest(
+export async function requestTokens(
   context: ClientRequestContext,
-  request: { readonly endpoint: string; readonly grant: TokenGrant; readonly deadlineMs: number },
-): Promise<TransportResponse> {
-  const { endpoint, deadlineMs } = request
-  const parameters = grantParameters(request.grant, context.provider.pkce !== 'never')
-  return postAsClient(context, { endpoint, parameters, deadlineMs })
+  request: TokenRequest,
+): Promise<TokenAnswer> {
+  const { provider, clock } = context
+  const { endpoint, grant, deadlineMs, ...expected } = request
+  const parameters = grantParameters(grant, provider.pkce !== 'never')
+  try {
+    const response = await postAsClient(context, { endpoint, parameters, deadlineMs })
+    const secrets = [...secretsOf(grant), provider.clientSecret]
+    return readTokenAnswer(response, { provider, ...expected, receivedAt: clock.now(), secrets })
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    const outcome = error.fault === 'connect' ? 'not_processed' : 'unknown'
+    return { kind: 'retry', reason: reasonOfFault[error.fault], outcome }
+  }
+}
+
+const reasonOfFault: Readonly<Record<TransportFault, RetryReason>> = {
+  connect: 'network',
+  cut: 'network',
+  timeout: 'timeout',
+  too_large: 'garbage',
+  encoding: 'garbage',
+}
+
+function secretsOf(grant: TokenGrant): readonly string[] {
+  return grant.type === 'refresh_token' ? [grant.refreshToken] : [grant.code, grant.codeVerifier]
 }
 
 function grantParameters(grant: TokenGrant, pkce: boolean): Record<string, string> {
