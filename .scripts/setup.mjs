@@ -50,7 +50,9 @@ function removeStale(folder) {
 async function pnpm(args, whatFailed) {
   const { code, output } = await run('npx', ['--yes', packageManager, ...args])
   if (code === 0) return
-  const lines = output.split('\n').filter((line) => line.trim() !== '' && !/^npm (warn|notice)/i.test(line))
+  const lines = output
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^npm (warn|notice)|^npm error +at /i.test(line))
   throw new Failure([...lines.slice(-60), '', `${whatFailed} ${advice(code, output)}`].join('\n'))
 }
 
