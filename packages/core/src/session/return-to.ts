@@ -31,13 +31,16 @@ const longest = 8_192
 function fault(path: string, baseUrl: BaseUrl): string | undefined {
   if (!/^[\x21-\x7e]*$/.test(path)) return 'control_character'
   if (path.includes('\\')) return 'backslash'
-  if (!staysOnHost(path)) return 'not_a_path'
-  // The check runs on the bytes that go into the header, prefix included, and again on what a browser makes of them:
+  // What goes into the header is checked byte for byte, as the app writes it and with the prefix of `baseUrl`.
+  return locationFault(path, baseUrl.origin) ?? locationFault(baseUrl.path + path, baseUrl.origin)
+}
+
+function locationFault(location: string, origin: string): string | undefined {
+  if (!staysOnHost(location)) return 'not_a_path'
+  if (!URL.canParse(location, origin)) return 'malformed'
+  const parsed = new URL(location, origin)
+  if (parsed.origin !== origin) return 'foreign_origin'
   // `/.//evil` is ours to a browser, but `//evil` to anything that removes dot segments before it looks.
-  const location = baseUrl.path + path
-  if (!staysOnHost(location) || !URL.canParse(location, baseUrl.origin)) return 'malformed'
-  const parsed = new URL(location, baseUrl.origin)
-  if (parsed.origin !== baseUrl.origin) return 'foreign_origin'
   return staysOnHost(parsed.pathname) ? undefined : 'dot_segments'
 }
 
