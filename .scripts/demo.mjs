@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setUp } from './setup.mjs'
 import { environment, fail, nodeBinary, root } from './workspace.mjs'
@@ -7,7 +8,10 @@ import { environment, fail, nodeBinary, root } from './workspace.mjs'
 function startDemo() {
   return new Promise((resolve, reject) => {
     const demo = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'server.ts')], {
-      env: environment(),
+      // A secret of its own for each start, unless there is one: everything is kept in memory anyway.
+      env: environment({
+        LATCHKEY_SECRET: process.env.LATCHKEY_SECRET || randomBytes(32).toString('base64url'),
+      }),
       stdio: 'inherit',
     })
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

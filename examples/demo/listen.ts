@@ -36,17 +36,12 @@ function advice(error: NodeJS.ErrnoException, port: number): string {
   return `The demo cannot listen on port ${port}: ${error.message}`
 }
 
-/** Prints what a visitor needs; the last line says that the page can be opened. */
-export function announce(
-  baseUrl: string,
-  redirectUris: readonly string[],
-  providers: readonly DemoProvider[],
-): void {
+/** Prints what a visitor needs beside Latchkey's own lines; the last one says that the page can be opened. */
+export function announce(baseUrl: string, providers: readonly DemoProvider[]): void {
   for (const { preset, emulator } of providers) {
     const about = emulator ? `emulated; sign in as ${emulator.users.join(', ')}` : 'the real one'
     console.log(`${preset.name}: ${about}`)
   }
-  console.log(`redirect URIs: ${redirectUris.join(' ')}`)
   if (process.env.REDIS_URL) {
     console.log('REDIS_URL is set, but there is no Redis store yet: everything is kept in memory.')
   }

@@ -44,7 +44,7 @@ export async function demoSpotify(): Promise<DemoProvider<'spotify'>> {
   }
   const emulator = await startSpotify({ accessTokenLifetimeSeconds: tokenSeconds })
   return {
-    preset: spotify({ ...emulator.presetOverrides, scope }),
+    preset: spotify({ ...overridesOf(emulator), scope }),
     heading,
     url: emulator.apiOrigin + path,
     rows,
@@ -70,7 +70,7 @@ export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
     switches: { rateLimit: 10_000 },
   })
   return {
-    preset: exbo(emulator.presetOverrides),
+    preset: exbo(overridesOf(emulator)),
     heading,
     url: emulator.apiOrigin + path,
     rows,
@@ -78,9 +78,14 @@ export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
   }
 }
 
-function aboutEmulator(
-  emulator: Awaited<ReturnType<typeof startSpotify | typeof startExbo>>,
-): NonNullable<DemoProvider['emulator']> {
+type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>
+
+/** The fields of a preset that lead it to an emulator instead of the real hosts. */
+function overridesOf({ presetOverrides: { userinfoEndpoint, ...overrides } }: Emulator) {
+  return { ...overrides, userinfo: userinfoEndpoint }
+}
+
+function aboutEmulator(emulator: Emulator): NonNullable<DemoProvider['emulator']> {
   return {
     users: emulator.as.users.map((user) => user.name),
     tokenSeconds,

@@ -81,5 +81,4 @@ await listen(app, port, async () => {
   await auth.close()
   await Promise.all(providers.map(({ emulator }) => emulator?.close()))
 })
-const redirectUris = auth.providers.map(({ redirectUri }) => redirectUri)
-announce(baseUrl, redirectUris, providers)
+announce(baseUrl, providers)
