@@ -1,0 +1,88 @@
+import { LatchkeyError } from '../errors.ts'
+import { printable } from '../log.ts'
+import type { Provider } from '../protocol/provider.ts'
+import { resourceHeaders } from '../protocol/resource-headers.ts'
+import type { TokenSet } from '../protocol/token.ts'
+
+/** Header names in lower case with their values. */
+export type HeaderRecord = Record<string, string | string[]>
+
+/** Headers that name the target or the message's length: never the caller's. */
+const alwaysReserved = ['authorization', 'host']
+
+/**
+ * The credentials of one provider's API requests, as the preset describes them: an authorization scheme or header
+ * pairs, and the fixed extra headers.
+ */
+export class Credentials {
+  readonly #provider: Provider
+  readonly #reserved: ReadonlySet<string>
+
+  constructor(provider: Provider) {
+    this.#provider = provider
+    const own = 'headers' in provider.credentials ? Object.keys(provider.credentials.headers) : []
+    this.#reserved = new Set([...alwaysReserved, ...own.map((name) => name.toLowerCase())])
+  }
+
+  /**
+   * The caller's headers, checked: an own record with names in lower case. `content-length` is left out, because it
+   * is counted from the body.
+   *
+   * @throws {TypeError} A header that is ours, or one that HTTP forbids (line breaks, control characters).
+   */
+  callerHeaders(entries: Iterable<readonly [string, string | readonly string[] | undefined]>): HeaderRecord {
+    const headers: HeaderRecord = Object.create(null)
+    for (const [written, value] of entries) {
+      const name = String(written).toLowerCase()
+      if (value === undefined || name === 'content-length') continue
+      this.#refuse(name, value)
+      const earlier = headers[name]
+      if (earlier === undefined) headers[name] = typeof value === 'string' ? value : [...value]
+      else headers[name] = [earlier, value].flat()
+    }
+    return headers
+  }
+
+  /** The preset's fixed headers, over them the caller's own, and the credentials. */
+  authorize(own: HeaderRecord, tokens: TokenSet): HeaderRecord {
+    const preset = resourceHeaders(this.#provider, tokens)
+    for (const value of Object.values(preset)) {
+      if (!isHeaderValue(value)) throw unusableToken(this.#provider.id)
+    }
+    return Object.assign(Object.create(null), preset, own)
+  }
+
+  #refuse(name: string, value: string | readonly string[]): void {
+    if (this.#reserved.has(name)) {
+      throw new TypeError(
+        `The request header "${name}" is set by Latchkey and cannot be passed in: remove it from the call.`,
+      )
+    }
+    if (!isHeaderName(name)) {
+      throw new TypeError(`"${printable(name).slice(0, 100)}" is not the name of an HTTP header.`)
+    }
+    for (const text of [value].flat()) {
+      if (!isHeaderValue(String(text))) {
+        throw new TypeError(`The request header "${name}" holds a line break or another forbidden character.`)
+      }
+    }
+  }
+}
+
+/** A token of RFC 9110 §5.6.2. */
+function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)
+}
+
+/** Visible characters, spaces, tabs and Latin-1 bytes (RFC 9110 §5.5): no line break, no NUL. */
+function isHeaderValue(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+}
+
+// Token answers with such a token are refused when they arrive, so this guards only what was stored some other way.
+function unusableToken(provider: string): LatchkeyError {
+  return new LatchkeyError('as_misconfigured', 'The stored access token cannot be sent in a header.', {
+    provider,
+    reason: 'token_characters',
+  })
+}

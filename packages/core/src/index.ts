@@ -1,0 +1,61 @@
+export { type Clock, systemClock } from './clock.ts'
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  LatchkeyError,
+  type LoginRequiredReason,
+  type OAuthErrorFields,
+} from './errors.ts'
+export type { AccountEvent, LatchkeyEvents, TypedEmitter } from './events.ts'
+export type { AccessToken, AccessTokenOptions, ApiAccess } from './fetch/api-access.ts'
+export type { RequestOptions, ResponseData } from './fetch/authorized-request.ts'
+export type { ButtonsOptions, LoginRequirement, ProviderInfo } from './latchkey.ts'
+export { consoleLogger, type LogFields, type Logger } from './log.ts'
+export type { AppSessionOptions, LatchkeyOptions, RouteOptions, SignInOptions } from './options.ts'
+export type {
+  ClaimPath,
+  ClientAuth,
+  DeadRefresh,
+  Provider,
+  ProviderPreset,
+  ResourceCredentials,
+  TokenAnswerFields,
+  UserFields,
+  Userinfo,
+} from './protocol/provider.ts'
+export type { User } from './protocol/user.ts'
+export {
+  exbo,
+  type OAuth2Options,
+  type OidcOptions,
+  oauth2,
+  oidc,
+  type ProviderOptions,
+  type SpotifyScope,
+  spotify,
+} from './providers/index.ts'
+export type {
+  Account,
+  AccountStatus,
+  LoginOptions,
+  LogoutOptions,
+  RequestAccess,
+  RequestOAuth,
+} from './request-oauth.ts'
+export { type MemoryStoreOptions, memoryStore } from './store/memory-store.ts'
+export type {
+  AppSessionStore,
+  Attempt,
+  AttemptFailure,
+  GrantObservation,
+  GrantRef,
+  GrantStore,
+  GrantWrite,
+  LeaseStore,
+  SessionStore,
+  SessionWrite,
+  Store,
+  SubjectStore,
+  UsedMarkerStore,
+  VersionedRecord,
+} from './store/store.ts'

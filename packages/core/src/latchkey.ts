@@ -1,0 +1,227 @@
+import { Sealer } from './crypto/seal.ts'
+import { Events, type LatchkeyEvents, type TypedEmitter } from './events.ts'
+import { callbackPath, loginPath, redirectUri } from './flows/addresses.ts'
+import type { Requirement } from './flows/guard.ts'
+import type { PlainRequest, Reply } from './flows/http.ts'
+import { headerOf } from './flows/request-headers.ts'
+import { Flows } from './flows/routes.ts'
+import { ProviderClients } from './latchkey/provider-clients.ts'
+import { checkRedirectUri } from './options/providers.ts'
+import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
+import { OAuthClient } from './protocol/oauth-client.ts'
+import { type RequestOAuth, requestOAuth, type SessionOutcome, sessionOf } from './request-oauth.ts'
+import { Sessions } from './session/sessions.ts'
+import { guardedStore } from './store/guarded-store.ts'
+import type { AppSessionStore, Store } from './store/store.ts'
+import { Transport } from './transport/transport.ts'
+import { Vault } from './vault/vault.ts'
+
+/** A configured provider, as pages and start-up logs need it. */
+export interface ProviderInfo<Id extends string = string> {
+  readonly id: Id
+  /** For people. */
+  readonly name: string
+  /** Path that begins a login, `baseUrl`'s own prefix included. */
+  readonly loginPath: string
+  /** To be registered at the authorization server. */
+  readonly redirectUri: string
+}
+
+/** What a guarded route demands. */
+export interface LoginRequirement<Id extends string = string> {
+  /** Somebody signed in at this provider. @default anybody signed in */
+  readonly provider?: Id
+  /** Scope that must have been granted. @default [] */
+  readonly scope?: readonly string[]
+}
+
+/** Options of `buttons()`. */
+export interface ButtonsOptions {
+  /** A path of this app that a sign-in leads to. @default routes.afterLogin */
+  readonly returnTo?: string
+}
+
+/** The app's own session, for adapters. */
+export interface AppSessionParts {
+  readonly settings: AppSessionSettings
+  readonly store: AppSessionStore
+}
+
+/**
+ * All of Latchkey behind a web framework: plain requests in, plain replies out. Adapters wrap it; apps use an adapter.
+ */
+export class Latchkey<Id extends string = string> {
+  /** The configured providers, in their order. */
+  readonly providers: readonly ProviderInfo<Id>[]
+  /** What happens to sign-ins and grants. No payload holds a secret. */
+  readonly events: TypedEmitter<LatchkeyEvents>
+  /** Paths that {@link Latchkey.route} answers, those of resolved providers aside. */
+  readonly paths: readonly string[]
+  readonly #settings: Settings
+  readonly #store: Store
+  readonly #clients: ProviderClients
+  readonly #transport: Transport
+  readonly #vault: Vault
+  readonly #sessions: Sessions
+  readonly #flows: Flows
+
+  /** @throws {LatchkeyError} `invalid_options` */
+  constructor(options: LatchkeyOptions<Id>) {
+    const settings = settingsOf(options, process.env)
+    const { clock, log } = settings
+    const store = guardedStore(settings.store, log)
+    const sealer = new Sealer(settings.secrets)
+    const events = new Events(log)
+    const transport = new Transport({ dispatcher: settings.dispatcher, clock })
+    this.#settings = settings
+    this.#store = store
+    this.#transport = transport
+    this.#clients = new ProviderClients({
+      providers: settings.providers,
+      resolve: settings.resolveProvider,
+      makeClient: (provider) => new OAuthClient(provider, { transport, clock, log }),
+    })
+    this.#vault = new Vault({ store, sealer, clock, events, log })
+    this.#sessions = new Sessions({ store, sealer, clock, log, settings: settings.sessions })
+    const { baseUrls, routes, trustedOrigins, sessions } = settings
+    const flowSettings = {
+      baseUrls,
+      routes,
+      trustedOrigins,
+      cookie: sessions.cookie,
+      providers: this.#clients,
+    }
+    const [vault, inner] = [this.#vault, this.#sessions]
+    this.#flows = new Flows({
+      settings: flowSettings,
+      sessions: inner,
+      store,
+      vault,
+      sealer,
+      clock,
+      events,
+      log,
+    })
+    this.events = events
+    this.providers = this.#describeProviders()
+    this.paths = [
+      loginPath(settings),
+      routes.prefix + routes.logout,
+      ...settings.providers.flatMap((provider) => [
+        loginPath(settings, provider.id),
+        callbackPath(settings, provider),
+      ]),
+    ]
+  }
+
+  /** The app's own session (`req.session`), unless it is turned off. */
+  get appSession(): AppSessionParts | undefined {
+    const { appSession } = this.#settings
+    return appSession && { settings: appSession, store: this.#store.appSessions }
+  }
+
+  /** Where adapters log to. */
+  get log(): Settings['log'] {
+    return this.#settings.log
+  }
+
+  /** Answers a request on one of our own paths; `undefined` for every other. */
+  route(request: PlainRequest): Promise<Reply | undefined> {
+    return this.#flows.route(request)
+  }
+
+  /**
+   * The `req.oauth` of a request. Costs one store command with our cookie and none without. Never rejects for the
+   * store: then every read of the result throws `store_unavailable`.
+   *
+   * @param answer writes a reply as the answer of this request.
+   */
+  async open(request: PlainRequest, answer: (reply: Reply) => Promise<void>): Promise<RequestOAuth<Id>> {
+    const outcome = await this.#resume(request)
+    return requestOAuth<Id>({
+      outcome,
+      answer,
+      vault: this.#vault,
+      clients: this.#clients,
+      dispatcher: this.#transport.dispatcher,
+      login: ({ provider, scope, prompt, params, returnTo }) =>
+        this.#flows.login(request, 'session' in outcome ? outcome.session : undefined, {
+          provider,
+          scope,
+          prompt,
+          params,
+          returnTo,
+        }),
+      logout: (session, { returnTo }) => this.#flows.logout(request, session, { returnTo }),
+    })
+  }
+
+  /**
+   * Lets a request through that meets the requirement.
+   * @param oauth what {@link Latchkey.open} made for it.
+   * @throws {LatchkeyError} `login_required`, `insufficient_scope`, `cross_site_request`, `store_unavailable`
+   */
+  async guard(request: PlainRequest, oauth: object, requirement: LoginRequirement<Id>): Promise<void> {
+    await this.#flows.guard(request, sessionOf(oauth), requirement as Requirement)
+  }
+
+  /**
+   * The answer to an error of the app's routes; `undefined` when it is none of ours or about the program.
+   * @param oauth absent: the error came before it was there.
+   */
+  errorReply(error: unknown, request: PlainRequest, oauth: object | undefined): Reply | undefined {
+    return this.#flows.errorReply(error, request, signedIn(oauth))
+  }
+
+  /** "Sign in with …" links, one per provider: safe HTML with inline SVG and no script. */
+  buttons(options: ButtonsOptions = {}): string {
+    return this.#flows.buttons({ returnTo: options.returnTo })
+  }
+
+  /**
+   * Says once which redirect URIs must be registered, outside production.
+   */
+  announce(): void {
+    for (const { name, redirectUri: uri } of this.providers) {
+      this.#settings.announce(`register this redirect URI at ${name}: ${uri}`)
+    }
+  }
+
+  /** Saves what is not saved yet and closes what Latchkey opened; never a client or dispatcher that was passed in. */
+  async close(): Promise<void> {
+    await this.#vault.flush()
+    await this.#store.close()
+    await this.#transport.close()
+  }
+
+  async #resume(request: PlainRequest): Promise<SessionOutcome> {
+    try {
+      return { session: await this.#sessions.resume(headerOf(request, 'cookie')) }
+    } catch (failure) {
+      return { failure }
+    }
+  }
+
+  #describeProviders(): readonly ProviderInfo<Id>[] {
+    const [{ path }] = this.#settings.baseUrls
+    return this.#settings.providers.map((provider) => {
+      const uri = redirectUri(this.#settings, provider)
+      checkRedirectUri(provider, uri)
+      return {
+        id: provider.id as Id, // the providers came in as ProviderPreset<Id>
+        name: provider.name,
+        loginPath: path + loginPath(this.#settings, provider.id),
+        redirectUri: uri,
+      }
+    })
+  }
+}
+
+/** The session of a request, where it is known. */
+function signedIn(oauth: object | undefined): ReturnType<typeof sessionOf> {
+  try {
+    return oauth && sessionOf(oauth)
+  } catch {
+    return undefined
+  }
+}

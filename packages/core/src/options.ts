@@ -1,0 +1,214 @@
+import { type Clock, systemClock } from './clock.ts'
+import type { FlowSettings, Routes } from './flows/settings.ts'
+import { consoleLogger, type Logger } from './log.ts'
+import { baseUrls } from './options/base-urls.ts'
+import { invalidOption } from './options/invalid-option.ts'
+import { completeProviders } from './options/providers.ts'
+import { type RouteOptions, routes } from './options/routes.ts'
+import { derivedSecrets, type Secrets, secrets } from './options/secrets.ts'
+import {
+  checkCookieName,
+  checkSeconds,
+  type SignInOptions,
+  sessionSettings,
+} from './options/session-settings.ts'
+import type { Provider, ProviderPreset } from './protocol/provider.ts'
+import { type Environment, resolveClient } from './providers/resolve-client.ts'
+import type { SessionSettings } from './session/sessions.ts'
+import { memoryStore } from './store/memory-store.ts'
+import type { Store } from './store/store.ts'
+import type { Dispatcher } from './transport/undici.ts'
+
+export type { RouteOptions } from './options/routes.ts'
+export type { SignInOptions } from './options/session-settings.ts'
+
+/** The option `session`: the app's own data, `req.session`. */
+export interface AppSessionOptions {
+  /** Keys of `req.session` that survive a sign-in, for example a shopping basket. @default [] */
+  readonly keep?: readonly string[]
+  /** Seconds without a request after which the data is dropped. @default signIn.idleSeconds */
+  readonly idleSeconds?: number
+  /** Base name of the cookie; on https it becomes `__Host-<name>`. @default 'latchkey-app' */
+  readonly cookieName?: string
+}
+
+/**
+ * The options of `latchkey()`. What is left out comes from the environment where a variable is named, else from the
+ * default. A wrong or missing one throws `invalid_options` at start and says what to do.
+ */
+export interface LatchkeyOptions<Id extends string = string> {
+  /**
+   * Where browsers find the app: scheme, host, port and, behind a proxy that strips one, a path prefix. Several for an
+   * app with several addresses. https; outside production also http on 127.0.0.1 or [::1].
+   * @default LATCHKEY_BASE_URL (several apart by commas)
+   */
+  readonly baseUrl?: string | readonly string[]
+  /**
+   * At least 32 random bytes as text. Everything stored and every cookie is sealed under it. A list for rotation: the
+   * first seals, all open; three deploys: `[old, new]`, `[new, old]`, `[new]`.
+   * @default LATCHKEY_SECRET (several apart by commas); outside production a random one, with a warning
+   */
+  readonly secret?: string | readonly string[]
+  /** Who users can sign in with, in the order of the buttons. */
+  readonly providers: readonly ProviderPreset<Id>[]
+  /**
+   * Finds a provider that is not in `providers`, for example one per tenant. Its answers are kept.
+   * @default none
+   */
+  readonly resolveProvider?: (
+    id: string,
+  ) => ProviderPreset<Id> | undefined | Promise<ProviderPreset<Id> | undefined>
+  /** Where sessions and tokens are kept. @default memoryStore(): forgets on restart, one process only */
+  readonly store?: Store
+  /** The app's own data, `req.session`. `false`: none. @default {} */
+  readonly session?: false | AppSessionOptions
+  /** How long sign-in sessions last, and their cookie. @default {} */
+  readonly signIn?: SignInOptions
+  /** Where Latchkey's own pages are. @default {} */
+  readonly routes?: RouteOptions
+  /** Further origins whose pages may send unsafe requests behind a guard. @default [] */
+  readonly trustedOrigins?: readonly string[]
+  /** undici dispatcher of every call to an authorization server or API: a proxy, or a test's. @default an Agent */
+  readonly dispatcher?: Dispatcher
+  /** Where the time comes from, for tests. @default the machine's */
+  readonly clock?: Clock
+  /** Any pino-like logger. @default the console, warnings and errors only */
+  readonly logger?: Logger
+}
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly baseUrls: FlowSettings['baseUrls']
+  readonly isProduction: boolean
+  readonly secrets: Secrets
+  readonly providers: readonly Provider[]
+  readonly resolveProvider: ((id: string) => Promise<Provider | undefined>) | undefined
+  readonly store: Store
+  readonly appSession: AppSessionSettings | undefined
+  readonly sessions: SessionSettings
+  readonly routes: Routes
+  readonly trustedOrigins: readonly string[]
+  readonly dispatcher: Dispatcher | undefined
+  readonly clock: Clock
+  readonly log: Logger
+  /** Tells the developer something at start that is no warning. */
+  readonly announce: (line: string) => void
+}
+
+/** What an adapter needs to keep the app's own session. */
+export interface AppSessionSettings {
+  readonly keep: readonly string[]
+  readonly idleSeconds: number
+  readonly cookieName: string
+  /** The browser keeps the cookie this long after the last change. */
+  readonly cookieMaxAgeSeconds: number
+  /** Follows `baseUrl`, not the connection: a proxy may end TLS. */
+  readonly secure: boolean
+  /** Sign the cookie: the first one signs, all verify. */
+  readonly secrets: Secrets
+}
+
+/**
+ * Checks the options, fills in what is left out, and reads the environment. The only place that does.
+ *
+ * @throws {LatchkeyError} `invalid_options`: the message names option, variable and fix, and no secret's value.
+ */
+export function settingsOf(options: LatchkeyOptions, environment: Environment): Settings {
+  const isProduction = environment.NODE_ENV === 'production'
+  const { logger: log = consoleLogger, clock = systemClock } = options
+  const addresses = baseUrls(listOf(options.baseUrl, environment.LATCHKEY_BASE_URL), isProduction)
+  const providers = completeProviders(options.providers, environment)
+  if (providers.length === 0 && options.resolveProvider === undefined) {
+    throw invalidOption('The option providers is empty. Pass at least one, for example [spotify()].')
+  }
+  const clientSecrets = providers.flatMap(({ clientSecret }) => clientSecret ?? [])
+  const configuredSecrets = listOf(options.secret, environment.LATCHKEY_SECRET)
+  const own = secrets(configuredSecrets, { isProduction, log }, clientSecrets)
+  const sessions = sessionSettings(options.signIn ?? {}, addresses)
+  return {
+    baseUrls: addresses,
+    isProduction,
+    secrets: own,
+    providers,
+    resolveProvider: resolver(options.resolveProvider, environment),
+    store: options.store ?? defaultStore(isProduction, clock, log),
+    appSession: appSessionSettings(options.session ?? {}, sessions, own),
+    sessions,
+    routes: routes(options.routes ?? {}),
+    trustedOrigins: (options.trustedOrigins ?? []).map(trustedOrigin),
+    dispatcher: options.dispatcher,
+    clock,
+    log,
+    announce: announcer(options.logger, environment),
+  }
+}
+
+function listOf(
+  option: string | readonly string[] | undefined,
+  variable: string | undefined,
+): readonly string[] {
+  if (option !== undefined) return typeof option === 'string' ? [option] : option
+  return (variable ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+function resolver(
+  resolve: LatchkeyOptions['resolveProvider'],
+  environment: Environment,
+): Settings['resolveProvider'] {
+  if (resolve === undefined) return undefined
+  return async (id) => {
+    const preset = await resolve(id)
+    if (preset === undefined) return undefined
+    if (preset.id === id) return resolveClient(preset, environment)
+    throw invalidOption(
+      'The option resolveProvider returned a provider with another id than it was asked for.',
+    )
+  }
+}
+
+function defaultStore(isProduction: boolean, clock: Clock, log: Logger): Store {
+  if (isProduction) {
+    log.warn(
+      { event: 'options.memory_store' },
+      'Sessions and tokens are kept in memory: a restart signs everybody out and loses every token, and a second ' +
+        'process would not know them. Set the option store.',
+    )
+  }
+  return memoryStore({ clock })
+}
+
+function appSessionSettings(
+  options: false | AppSessionOptions,
+  { idleSeconds: signInIdleSeconds, absoluteSeconds, cookie: { secure, port } }: SessionSettings,
+  own: Secrets,
+): AppSessionSettings | undefined {
+  if (options === false) return undefined
+  const { keep = [], idleSeconds = signInIdleSeconds, cookieName = 'latchkey-app' } = options
+  checkSeconds('session.idleSeconds', idleSeconds)
+  checkCookieName('session.cookieName', cookieName)
+  const name = secure ? `__Host-${cookieName}` : `${cookieName}-${port}`
+  return {
+    keep,
+    idleSeconds,
+    cookieName: name,
+    cookieMaxAgeSeconds: Math.max(absoluteSeconds, idleSeconds),
+    secure,
+    secrets: derivedSecrets(own, 'app session'),
+  }
+}
+
+function trustedOrigin(value: string): string {
+  const url = URL.parse(value)
+  if (url !== null && (value === url.origin || value === `${url.origin}/`)) return url.origin
+  throw invalidOption('An entry of the option trustedOrigins is not an origin like https://shop.example.com.')
+}
+
+/** Without a logger of its own the app still gets the lines, except in production and in its tests. */
+function announcer(logger: Logger | undefined, { NODE_ENV }: Environment): (line: string) => void {
+  if (NODE_ENV === 'production') return () => {}
+  if (logger !== undefined) return (line) => logger.info({ event: 'start' }, line)
+  return NODE_ENV === 'test' ? () => {} : (line) => console.info(`latchkey: ${line}`)
+}

@@ -1,0 +1,215 @@
+import { inspect } from 'node:util'
+import { LatchkeyError } from './errors.ts'
+import { originRefused } from './fetch/allowed-origins.ts'
+import type { ApiAccess } from './fetch/api-access.ts'
+import { fetchTarget } from './fetch/authorized-fetch.ts'
+import { resourceServerOf } from './fetch/resource-server.ts'
+import type { Reply } from './flows/http.ts'
+import type { User } from './protocol/user.ts'
+import { type Account, type AccountParts, SessionBoundAccount } from './request-oauth/account.ts'
+import type { Session } from './session/sessions.ts'
+
+export type { Account, AccountStatus } from './request-oauth/account.ts'
+
+/** Options of {@link RequestAccess.login}. */
+export interface LoginOptions<Id extends string = string> {
+  /** @default the only provider, or the page with all buttons */
+  readonly provider?: Id
+  /** Scope beyond the provider's own. */
+  readonly scope?: readonly string[]
+  /** A path of this app. @default the address of the request, if it is a GET */
+  readonly returnTo?: string
+  /** OpenID `prompt`, for example `consent` or `select_account`. */
+  readonly prompt?: string
+  /** Further parameters of the authorization request. */
+  readonly params?: Readonly<Record<string, string>>
+}
+
+/** Options of {@link RequestAccess.logout}. */
+export interface LogoutOptions {
+  /** A path of this app. @default routes.afterLogout */
+  readonly returnTo?: string
+}
+
+/**
+ * What everybody may do with `req.oauth`, signed in or not. `fetch` and `request` pick the account by the URL's
+ * origin; `accessToken` is that of the account that signed in. Every member works detached.
+ */
+export interface RequestAccess<Id extends string = string> extends ApiAccess {
+  /** The accounts of the session; empty when nobody is signed in. */
+  readonly accounts: readonly Account<Id>[]
+  /**
+   * The account at `provider`.
+   * @throws {LatchkeyError} `login_required`: nobody is signed in, or not there.
+   * @throws {LatchkeyError} `account_ambiguous`: several, and no `id`.
+   */
+  readonly account: (provider: Id, id?: string) => Account<Id>
+  /** Who is signed in. @throws {LatchkeyError} `login_required` */
+  readonly requireUser: () => User
+  /** Answers the request by sending the browser to a login. Return after it. */
+  readonly login: (options?: LoginOptions<Id>) => Promise<void>
+  /** Ends the session and answers the request. Return after it. Ask for proof of same origin before. */
+  readonly logout: (options?: LogoutOptions) => Promise<void>
+}
+
+/**
+ * `req.oauth`: who is signed in, and the providers' APIs in their name. Test `isAuthenticated` first and `user` is
+ * there. Every read throws `store_unavailable` when the session could not be read; `login()` works all the same.
+ */
+export type RequestOAuth<Id extends string = string> = RequestAccess<Id> &
+  (
+    | { readonly isAuthenticated: true; readonly userId: string; readonly user: User }
+    | { readonly isAuthenticated: false; readonly userId?: undefined; readonly user?: undefined }
+  )
+
+/** What a request's session turned out to be. */
+export type SessionOutcome =
+  | { readonly session: Session | undefined }
+  /** It could not be read: nobody knows whether somebody is signed in. */
+  | { readonly failure: unknown }
+
+/** What {@link requestOAuth} works with. */
+export interface RequestOAuthParts extends AccountParts {
+  readonly outcome: SessionOutcome
+  readonly login: (options: LoginOptions) => Promise<Reply>
+  readonly logout: (session: Session | undefined, options: LogoutOptions) => Promise<Reply>
+  /** Writes the answer of the request. */
+  readonly answer: (reply: Reply) => Promise<void>
+}
+
+/** Makes the `req.oauth` of one request. */
+export function requestOAuth<Id extends string>(parts: RequestOAuthParts): RequestOAuth<Id> {
+  // The class answers `isAuthenticated`, `user` and `userId` from one session, which is what the union says.
+  return new SessionAccess<Id>(parts) as unknown as RequestOAuth<Id>
+}
+
+/** The session behind a `req.oauth` of ours. @throws {LatchkeyError} `store_unavailable`: it could not be read. */
+export function sessionOf(oauth: object): Session | undefined {
+  return SessionAccess.sessionOf(oauth)
+}
+
+class SessionAccess<Id extends string> implements RequestAccess<Id> {
+  readonly fetch: ApiAccess['fetch']
+  readonly request: ApiAccess['request']
+  readonly accessToken: ApiAccess['accessToken']
+  readonly account: RequestAccess<Id>['account']
+  readonly requireUser: () => User
+  readonly login: RequestAccess<Id>['login']
+  readonly logout: RequestAccess['logout']
+  readonly #parts: RequestOAuthParts
+  #outcome: SessionOutcome
+  #accounts: readonly SessionBoundAccount<Id>[] | undefined
+
+  constructor(parts: RequestOAuthParts) {
+    this.#parts = parts
+    this.#outcome = parts.outcome
+    this.fetch = async (input, init) => (await this.#accountFor(fetchTarget(input))).fetch(input, init)
+    this.request = async (url, options) => (await this.#accountFor(fetchTarget(url))).request(url, options)
+    this.accessToken = async (options) => this.#signedInAccount(this.#accountList()).accessToken(options)
+    this.account = (provider, id) => this.#account(provider, id)
+    this.requireUser = () => this.#requireSession().record.user
+    this.login = async (options = {}) => parts.answer(await parts.login(options))
+    this.logout = async (options = {}) => {
+      const reply = await parts.logout(this.#session, options)
+      this.#outcome = { session: undefined }
+      this.#accounts = undefined
+      await parts.answer(reply)
+    }
+  }
+
+  static sessionOf(oauth: object): Session | undefined {
+    return #outcome in oauth ? oauth.#session : undefined
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#session !== undefined
+  }
+
+  get userId(): string | undefined {
+    return this.#session?.record.userId
+  }
+
+  get user(): User | undefined {
+    return this.#session?.record.user
+  }
+
+  get accounts(): readonly Account<Id>[] {
+    return this.#accountList()
+  }
+
+  /** Who is signed in and where, nothing else. Never throws. */
+  toJSON(): Record<string, unknown> {
+    if ('failure' in this.#outcome) return { isAuthenticated: 'unknown' }
+    const { isAuthenticated, userId, user, accounts } = this
+    return { isAuthenticated, userId, user, accounts: accounts.map(({ provider, id }) => ({ provider, id })) }
+  }
+
+  [inspect.custom](): unknown {
+    return this.toJSON()
+  }
+
+  get #session(): Session | undefined {
+    if ('failure' in this.#outcome) throw this.#outcome.failure
+    return this.#outcome.session
+  }
+
+  #requireSession(): Session {
+    const session = this.#session
+    if (session !== undefined) return session
+    throw new LatchkeyError('login_required', 'Nobody is signed in.', { reason: 'signed_out' })
+  }
+
+  #accountList(): readonly SessionBoundAccount<Id>[] {
+    const session = this.#session
+    this.#accounts ??= (session?.record.accounts ?? []).map(
+      (pointer) => new SessionBoundAccount<Id>(this.#parts, session?.locator ?? '', pointer),
+    )
+    return this.#accounts
+  }
+
+  #account(provider: Id, id: string | undefined): Account<Id> {
+    this.#requireSession()
+    const found = this.#accountList().filter(
+      (one) => one.provider === provider && (id === undefined || one.id === id),
+    )
+    const [account, second] = found
+    if (account === undefined) throw noAccount(provider)
+    if (second !== undefined) throw ambiguous(`account('${provider}')`, provider)
+    return account
+  }
+
+  /** The account that a request to `url` is made for. */
+  async #accountFor(url: URL): Promise<Account<Id>> {
+    const accounts = this.#accountList()
+    const serving = await Promise.all(accounts.map((account) => account.serves(url)))
+    const candidates = accounts.filter((_, index) => serving[index])
+    if (candidates.length > 0) return this.#signedInAccount(candidates)
+    const known = this.#parts.clients.listed.find(({ provider }) =>
+      resourceServerOf(provider).origins.allows(url),
+    )
+    if (known === undefined)
+      throw originRefused(url, accounts.length === 1 ? accounts[0]?.provider : undefined)
+    this.#requireSession()
+    throw noAccount(known.provider.id)
+  }
+
+  /** Of several accounts the one that signed in. */
+  #signedInAccount(candidates: readonly SessionBoundAccount<Id>[]): Account<Id> {
+    const { user } = this.#requireSession().record
+    const [first, second] = candidates
+    if (first !== undefined && second === undefined) return first
+    const own = candidates.find(({ provider, id }) => provider === user.provider && id === user.id)
+    if (own === undefined) throw ambiguous('fetch')
+    return own
+  }
+}
+
+function noAccount(provider: string): LatchkeyError {
+  const message = `This user has not signed in with "${provider}".`
+  return new LatchkeyError('login_required', message, { provider, reason: 'no_account' })
+}
+
+function ambiguous(call: string, provider?: string): LatchkeyError {
+  const message = `Several accounts fit ${call}: say which one, as req.oauth.account(provider, id).`
+  return new LatchkeyError('account_ambiguous', message, provider === undefined ? {} : { provider })
+}
