@@ -1,0 +1,98 @@
+import { promisify } from 'node:util'
+import type { Logger } from '@latchkey/core'
+import type { AppSessionParts, AppSessionSettings } from '@latchkey/core/adapter'
+import type { Request, RequestHandler, Response } from 'express'
+import session from 'express-session'
+import { PortStore } from './port-store.ts'
+import { SessionView } from './session-view.ts'
+
+/**
+ * The app's own session: express-session over the same store as everything else. Without its cookie and untouched it
+ * costs nothing; with its cookie it is read before the app's handlers run.
+ */
+export class AppSession {
+  readonly #settings: AppSessionSettings
+  readonly #log: Logger
+  readonly #handler: RequestHandler
+  readonly #views = new WeakMap<Request, SessionView>()
+
+  constructor({ settings, store }: AppSessionParts, log: Logger) {
+    const { secrets, cookieName, cookieMaxAgeSeconds, secure, idleSeconds } = settings
+    this.#settings = settings
+    this.#log = log
+    this.#handler = session({
+      store: new PortStore(store, idleSeconds),
+      secret: [...secrets],
+      name: cookieName,
+      resave: false,
+      saveUninitialized: false,
+      rolling: false,
+      cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: cookieMaxAgeSeconds * 1000 },
+    })
+  }
+
+  /** Gives the request its `session`, unless the app mounted a session of its own before. Never rejects. */
+  async attach(req: Request, res: Response): Promise<void> {
+    if (this.#views.has(req) || 'session' in req) return
+    const view = new SessionView({
+      req,
+      res,
+      handler: this.#handler,
+      secure: this.#settings.secure,
+      onLateError: () =>
+        this.#log.error({ event: 'app_session.save_failed' }, 'req.session could not be saved.'),
+    })
+    this.#views.set(req, view)
+    if (this.#hasCookie(req)) await view.load()
+  }
+
+  /** At sign-in: what stands under the kept keys moves to a new id, the rest goes. */
+  async renew(req: Request, res: Response): Promise<void> {
+    await this.#change(req, res, async (current) => {
+      const kept = Object.entries(current).filter(([key]) => this.#settings.keep.includes(key))
+      if (kept.length === 0) return this.#destroy(current, res)
+      await promisify(current.regenerate.bind(current))()
+      for (const [key, value] of kept) Reflect.set(req.session, key, value)
+    })
+  }
+
+  /** At sign-out: everything goes. */
+  async destroy(req: Request, res: Response): Promise<void> {
+    await this.#change(req, res, (current) => this.#destroy(current, res))
+  }
+
+  async #change(
+    req: Request,
+    res: Response,
+    change: (current: Request['session']) => Promise<void>,
+  ): Promise<void> {
+    await this.attach(req, res)
+    const view = this.#views.get(req)
+    if (view === undefined || (!view.isStarted && !this.#hasCookie(req))) return
+    try {
+      if (view.session) await change(view.session)
+    } catch {
+      // The sign-in or sign-out itself is done. Without its cookie the old session is out of reach all the same.
+      this.#dropCookie(res)
+      this.#log.error(
+        { event: 'app_session.change_failed' },
+        'req.session could not be replaced; its cookie was dropped.',
+      )
+    }
+  }
+
+  async #destroy(current: Request['session'], res: Response): Promise<void> {
+    await promisify(current.destroy.bind(current))()
+    this.#dropCookie(res)
+  }
+
+  #dropCookie(res: Response): void {
+    const { cookieName, secure } = this.#settings
+    const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+    res.append('Set-Cookie', `${cookieName}=; Max-Age=0; ${attributes}`)
+  }
+
+  #hasCookie(req: Request): boolean {
+    return req.headers.cookie?.includes(`${this.#settings.cookieName}=`) ?? false
+  }
+}

@@ -1,0 +1,28 @@
+import type { RequestOAuth } from '@latchkey/core'
+import type {} from 'express-session' // gives every Express request its `session`
+
+/**
+ * Tells `req.oauth` which provider ids there are. Optional; once per app:
+ *
+ * ```ts
+ * declare module '@latchkey/express' { interface Register { auth: typeof auth } }
+ * ```
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: apps add `auth` to it
+export interface Register {}
+
+/** The ids of the registered providers, or `string`. */
+export type RegisteredId = Register extends {
+  readonly auth: { readonly providers: readonly { readonly id: infer Id extends string }[] }
+}
+  ? Id
+  : string
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Who is signed in, and the providers' APIs in their name. There once `app.use(auth)` has run. */
+      oauth: RequestOAuth<RegisteredId>
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { LatchkeyOptions } from '@latchkey/core'
+import { Latchkey as Core, carry, type LoginRequirement, type Reply } from '@latchkey/core/adapter'
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import { AppSession } from './app-session.ts'
+import { errorHandler } from './error-handler.ts'
+import { Mounting } from './mounting.ts'
+import { requireLogin } from './require-login.ts'
+import { plainRequest, requireUnanswered, writeReply } from './translate.ts'
+
+/**
+ * Express middleware that brings the sign-in routes, `req.oauth` and `req.session`; and everything else that an app
+ * needs of Latchkey.
+ */
+export interface Latchkey<Id extends string = string>
+  extends RequestHandler,
+    Pick<Core<Id>, 'providers' | 'events' | 'buttons' | 'close'> {
+  /**
+   * Middleware that lets only signed-in users through. Requests with an unsafe method must also prove that they come
+   * from this site. Everybody else gets the error `login_required`, which `errorHandler` turns into a login.
+   */
+  readonly requireLogin: (requirement?: LoginRequirement<Id>) => RequestHandler
+  /** Answers Latchkey's errors: leads to the login and back, or shows a page, or sends problem details. Mount it last. */
+  readonly errorHandler: ErrorRequestHandler
+}
+
+/**
+ * Sets Latchkey up for Express 5. Options left out come from the environment.
+ *
+ * ```ts
+ * const auth = latchkey({ baseUrl: 'http://127.0.0.1:3000', providers: [spotify()] })
+ * app.use(auth)
+ * ```
+ *
+ * @throws {LatchkeyError} `invalid_options`: the message names option, variable and fix.
+ */
+export function latchkey<Id extends string>(options: LatchkeyOptions<Id>): Latchkey<Id> {
+  const core = new Core<Id>(options)
+  const adapter = new ExpressAdapter<Id>(core)
+  const handle: RequestHandler = async (req, res, next) => {
+    if (await adapter.handle(req, res, handle)) next()
+  }
+  core.announce()
+  const withCore = carry(handle, core, ['providers', 'events', 'buttons', 'close'])
+  return carry(withCore, adapter, ['requireLogin', 'errorHandler'])
+}
+
+/** Express on one side, core on the other: translates, and decides nothing. */
+class ExpressAdapter<Id extends string> {
+  readonly requireLogin: Latchkey<Id>['requireLogin']
+  readonly errorHandler: ErrorRequestHandler
+  readonly #core: Core<Id>
+  readonly #appSession: AppSession | undefined
+  readonly #mounting: Mounting
+  readonly #opened = new WeakSet<Request>()
+
+  constructor(core: Core<Id>) {
+    const { appSession, paths, log } = core
+    this.#core = core
+    this.#appSession = appSession && new AppSession(appSession, log)
+    this.#mounting = new Mounting({ paths, ownsSession: appSession !== undefined, log })
+    this.requireLogin = (requirement = {}) => requireLogin(core, requirement)
+    this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, reply))
+  }
+
+  /** True when the request goes on to the app; false when it is answered. */
+  async handle(req: Request, res: Response, self: RequestHandler): Promise<boolean> {
+    this.#mounting.check(req, self)
+    if (this.#opened.has(req)) return true
+    const request = plainRequest(req)
+    const reply = await this.#core.route(request)
+    if (reply !== undefined) {
+      await this.#answer(req, res, reply)
+      return false
+    }
+    // Both reads leave at once and share a round trip.
+    const [oauth] = await Promise.all([
+      this.#core.open(request, (answer) => this.#answer(req, res, answer)),
+      this.#appSession?.attach(req, res),
+    ])
+    req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
+    this.#opened.add(req)
+    return true
+  }
+
+  async #answer(req: Request, res: Response, reply: Reply): Promise<void> {
+    requireUnanswered(res)
+    if (reply.appSession === 'renew') await this.#appSession?.renew(req, res)
+    if (reply.appSession === 'destroy') await this.#appSession?.destroy(req, res)
+    writeReply(res, reply)
+  }
+}

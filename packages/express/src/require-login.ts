@@ -1,0 +1,23 @@
+import { LatchkeyError } from '@latchkey/core'
+import type { Latchkey, LoginRequirement } from '@latchkey/core/adapter'
+import type { RequestHandler } from 'express'
+import { plainRequest } from './translate.ts'
+
+/** Middleware that passes on requests which meet the requirement, and throws for all others. */
+export function requireLogin<Id extends string>(
+  core: Latchkey<Id>,
+  requirement: LoginRequirement<Id>,
+): RequestHandler {
+  return async (req, _res, next) => {
+    // Missing when this route was registered before, or outside of, what Latchkey is mounted on.
+    const oauth: object | undefined = req.oauth
+    if (oauth === undefined) {
+      throw new LatchkeyError(
+        'not_supported',
+        'requireLogin() found no req.oauth: call app.use(auth) before the routes that need it.',
+      )
+    }
+    await core.guard(plainRequest(req), oauth, requirement)
+    next()
+  }
+}
