@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const source = { conditions: ['@latchkey/source', 'node', 'import', 'default'] }
+// Vitest hands these to Node as --conditions, where `import` would also apply to require() and break CommonJS packages.
+const source = { conditions: ['@latchkey/source', 'node'] }
 
 export default defineConfig({
   resolve: source,
