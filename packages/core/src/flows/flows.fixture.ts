@@ -1,0 +1,280 @@
+import { TestClock } from '@latchkey/testing'
+import { Sealer } from '../crypto/seal.ts'
+import { LatchkeyError } from '../errors.ts'
+import { Events, type LatchkeyEvents } from '../events.ts'
+import type { Provider } from '../protocol/provider.ts'
+import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
+import type { User } from '../protocol/user.ts'
+import { parseBaseUrl } from '../session/base-url.ts'
+import { pairOf, RecordingLog, secrets, startAt, WatchedStore } from '../session/session.fixture.ts'
+import { type Session, Sessions } from '../session/sessions.ts'
+import type { Store } from '../store/store.ts'
+import { Vault } from '../vault/vault.ts'
+import type { PlainRequest, Reply } from './http.ts'
+import { Flows } from './routes.ts'
+import type { FlowSettings, Routes } from './settings.ts'
+import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
+
+export const origin = 'https://app.example'
+export const navigation: Readonly<Record<string, string>> = {
+  host: 'app.example',
+  accept: 'text/html,application/xhtml+xml',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-dest': 'document',
+}
+/** What a form of our own page sends along. */
+export const ownForm: Readonly<Record<string, string>> = {
+  ...navigation,
+  'sec-fetch-site': 'same-origin',
+  origin,
+}
+
+type AuthorizationRequest = Parameters<SignInClient['authorizationUrl']>[0]
+type Exchange = Parameters<SignInClient['exchangeCode']>[0]
+
+/** A client whose authorization server is a script. It notes whatever the flows ask of it. */
+export class ScriptedSignInClient implements SignInClient {
+  readonly provider: Provider
+  readonly requests: AuthorizationRequest[] = []
+  readonly exchanges: Exchange[] = []
+  readonly revoked: string[] = []
+  person: Omit<User, 'provider'> = { id: 'ada', name: 'Ada' }
+  /** What the server grants; absent: what was asked for. */
+  grants: readonly string[] | undefined
+  beforeUrl: () => void | Promise<void> = () => {}
+  beforeExchange: () => void | Promise<void> = () => {}
+  revocation: () => Promise<boolean> = async () => true
+
+  constructor(id: string, overrides: Partial<Provider> = {}) {
+    const name = `${id[0]?.toUpperCase()}${id.slice(1)}`
+    // The flows read nothing else of a provider.
+    this.provider = {
+      id,
+      name,
+      scope: ['read'],
+      responseMode: 'query',
+      revocation: 'token',
+      ...overrides,
+    } as Provider
+  }
+
+  identity(): string {
+    return `https://${this.provider.id}.example client`
+  }
+
+  async authorizationUrl(request: AuthorizationRequest): Promise<string> {
+    this.requests.push(request)
+    await this.beforeUrl()
+    const { redirectUri, state, nonce, scope, prompt, params } = request
+    const query = new URLSearchParams({
+      client_id: 'client',
+      redirect_uri: redirectUri,
+      state,
+      nonce,
+      ...params,
+    })
+    query.set('scope', scope.join(' '))
+    if (prompt !== undefined) query.set('prompt', prompt)
+    return `https://${this.provider.id}.example/authorize?${query}`
+  }
+
+  async readAuthorizationResponse(parameters: URLSearchParams): Promise<{ code: string }> {
+    const error = parameters.get('error')
+    const description = parameters.get('error_description')?.slice(0, 200)
+    if (error !== null) {
+      const oauth = description === undefined ? { error } : { error, description }
+      throw new LatchkeyError('access_denied', 'Not signed in.', { provider: this.provider.id, oauth })
+    }
+    const code = parameters.get('code')
+    if (code === null) throw new LatchkeyError('invalid_callback', 'No code.', { reason: 'no_code' })
+    return { code }
+  }
+
+  async exchangeCode(exchange: Exchange): Promise<RedeemedCode> {
+    this.exchanges.push(exchange)
+    await this.beforeExchange()
+    return { tokens: this.tokens(`access of ${exchange.code}`, this.grants ?? exchange.scope) }
+  }
+
+  tokens(accessToken: string, scope: readonly string[]): TokenSet {
+    const refreshToken = accessToken.replace('access', 'refresh')
+    return {
+      accessToken,
+      refreshToken,
+      tokenType: 'Bearer',
+      receivedAt: startAt,
+      expiresAt: startAt + 3600,
+      scope,
+    }
+  }
+
+  async user(): Promise<User> {
+    return { ...this.person, provider: this.provider.id }
+  }
+
+  async refresh(): Promise<TokenAnswer> {
+    throw new Error('The flows refresh nothing.')
+  }
+
+  async revoke(tokens: TokenSet): Promise<boolean> {
+    this.revoked.push(tokens.refreshToken ?? tokens.accessToken)
+    return this.revocation()
+  }
+}
+
+const defaultRoutes: Routes = {
+  prefix: '',
+  login: '/login',
+  callback: '/callback',
+  logout: '/logout',
+  afterLogin: '/',
+  afterLogout: '/',
+}
+
+export interface FlowsFixtureOptions {
+  readonly clients?: readonly ScriptedSignInClient[]
+  readonly baseUrls?: readonly [string, ...string[]]
+  readonly routes?: Partial<Routes>
+  readonly trustedOrigins?: readonly string[]
+}
+
+/** The flows on a watched memory store, with a real vault and scripted clients. */
+export class FlowsFixture {
+  readonly clock: TestClock = new TestClock({ frozen: true, startAt })
+  readonly log: RecordingLog = new RecordingLog()
+  readonly watched: WatchedStore = new WatchedStore(this.clock, this.log)
+  readonly emitted: [keyof LatchkeyEvents, object][] = []
+  readonly clients: readonly ScriptedSignInClient[]
+  readonly resolvable: ScriptedSignInClient[] = []
+  readonly settings: FlowSettings
+  readonly sessions: Sessions
+  readonly vault: Vault
+  readonly sealer: Sealer = new Sealer(secrets)
+  readonly #events: Events
+
+  constructor(options: FlowsFixtureOptions = {}) {
+    this.clients = options.clients ?? [new ScriptedSignInClient('example'), new ScriptedSignInClient('other')]
+    const [first, ...more] = options.baseUrls ?? [origin]
+    const { protocol, port } = new URL(first)
+    const cookie = {
+      secure: protocol === 'https:',
+      port: port || '443',
+      sameSite: 'Lax',
+      name: 'latchkey',
+    } as const
+    this.settings = {
+      baseUrls: [parseBaseUrl(first), ...more.map(parseBaseUrl)],
+      routes: { ...defaultRoutes, ...options.routes },
+      trustedOrigins: options.trustedOrigins ?? [],
+      cookie,
+      providers: {
+        listed: this.clients,
+        find: async (id) => [...this.clients, ...this.resolvable].find((client) => client.provider.id === id),
+      },
+    }
+    this.#events = new Events(this.log)
+    for (const name of ['login', 'logout'] as const) {
+      this.#events.on(name, (event) => this.emitted.push([name, event]))
+    }
+    const { clock, log, sealer, store } = this
+    const settings = { idleSeconds: 86_400, absoluteSeconds: 30 * 86_400, cookie }
+    this.sessions = new Sessions({ store, sealer, clock, log, settings })
+    this.vault = new Vault({ store, sealer, clock, events: this.#events, log })
+  }
+
+  get store(): Store {
+    return this.watched.store
+  }
+
+  get client(): ScriptedSignInClient {
+    const [first] = this.clients
+    if (first === undefined) throw new Error('This fixture has no client.')
+    return first
+  }
+
+  /** Another process with the same store. */
+  flows(): Flows {
+    const { settings, sessions, store, vault, sealer, clock, log } = this
+    return new Flows({ settings, sessions, store, vault, sealer, clock, log, events: this.#events })
+  }
+
+  browser(flows: Flows = this.flows()): Browser {
+    return new Browser(flows, this.sessions)
+  }
+}
+
+/** A browser of the app: it keeps cookies and sends what browsers send. */
+export class Browser {
+  readonly jar: Map<string, string> = new Map()
+  readonly #flows: Flows
+  readonly #sessions: Sessions
+
+  constructor(flows: Flows, sessions: Sessions) {
+    this.#flows = flows
+    this.#sessions = sessions
+  }
+
+  get cookie(): string | undefined {
+    return this.jar.size === 0
+      ? undefined
+      : [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
+  async get(url: string, headers: PlainRequest['headers'] = navigation): Promise<Reply> {
+    return this.send(plainRequest('GET', url, { cookie: this.cookie, ...headers }))
+  }
+
+  async post(url: string, headers: PlainRequest['headers'] = ownForm, body = ''): Promise<Reply> {
+    return this.send(plainRequest('POST', url, { cookie: this.cookie, ...headers }, body))
+  }
+
+  async send(request: PlainRequest): Promise<Reply> {
+    const reply = await this.#flows.route(request)
+    if (reply === undefined) throw new Error(`${request.url} is not one of our routes.`)
+    this.take(reply)
+    return reply
+  }
+
+  take({ setCookies }: Reply): void {
+    for (const setCookie of setCookies) {
+      const [name = '', value = ''] = pairOf(setCookie).split('=')
+      if (setCookie.includes('Max-Age=0')) this.jar.delete(name)
+      else this.jar.set(name, value)
+    }
+  }
+
+  /** Begins a login and answers the callback address that the server would send the browser to. */
+  async begin(provider = 'example', query = '', code = 'code'): Promise<string> {
+    const { headers } = await this.get(`/login/${provider}${query}`)
+    const state = new URL(headers.location ?? '').searchParams.get('state')
+    return `/callback/${provider}?code=${code}&state=${state}`
+  }
+
+  async signIn(provider = 'example', query = '', code = 'code'): Promise<Reply> {
+    return this.get(await this.begin(provider, query, code))
+  }
+
+  session(): Promise<Session | undefined> {
+    return this.#sessions.resume(this.cookie)
+  }
+}
+
+export function plainRequest(
+  method: string,
+  url: string,
+  headers: PlainRequest['headers'] = navigation,
+  body = '',
+): PlainRequest {
+  return {
+    method,
+    url,
+    headers,
+    readBody: async (maxBytes) => {
+      if (Buffer.byteLength(body) <= maxBytes) return body
+      throw new LatchkeyError('invalid_callback', 'The body is too long.', {
+        status: 413,
+        reason: 'too_long',
+      })
+    },
+  }
+}

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest'
+import { LatchkeyError } from '../errors.ts'
+import type { Session } from '../session/sessions.ts'
+import { FlowsFixture, navigation, origin, plainRequest } from './flows.fixture.ts'
+import type { Flows } from './routes.ts'
+
+async function signedIn(fixture = new FlowsFixture()): Promise<{
+  fixture: FlowsFixture
+  flows: Flows
+  session: Session | undefined
+}> {
+  const flows = fixture.flows()
+  const browser = fixture.browser(flows)
+  await browser.signIn()
+  return { fixture, flows, session: await browser.session() }
+}
+
+const page = plainRequest('GET', '/me?a=1')
+
+function problemOf(reply: { body: string } | undefined): unknown {
+  return JSON.parse(reply?.body ?? 'null')
+}
+
+describe('Flows.guard', () => {
+  it('lets a signed-in user through', async () => {
+    const { flows, session } = await signedIn()
+    await flows.guard(page, session, {})
+    await flows.guard(page, session, { provider: 'example', scope: ['read'] })
+  })
+
+  it('says what is missing', async () => {
+    const { flows, session, fixture } = await signedIn()
+    const outcome = (asked: object) => flows.guard(page, session, asked)
+    await expect(flows.guard(page, undefined, {})).rejects.toMatchObject({
+      code: 'login_required',
+      reason: 'signed_out',
+    })
+    await expect(outcome({ provider: 'other' })).rejects.toMatchObject({
+      code: 'login_required',
+      reason: 'no_account',
+      provider: 'other',
+    })
+    await expect(outcome({ scope: ['read', 'write'] })).rejects.toMatchObject({
+      code: 'insufficient_scope',
+      status: 403,
+      provider: 'example',
+    })
+    const account = session?.record.accounts[0]
+    await fixture.store.grants.delete({ slot: session?.locator ?? '', id: account?.grantId ?? '' })
+    await expect(outcome({ scope: ['read'] })).rejects.toMatchObject({
+      code: 'login_required',
+      reason: 'grant_ended',
+    })
+  })
+
+  it('case 35: wants proof of same origin for methods that change something', async () => {
+    const { flows, session, fixture } = await signedIn()
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY']) {
+      const send = (headers: Record<string, string>) =>
+        flows.guard(plainRequest(method, '/x', headers), session, {})
+      for (const headers of [
+        {},
+        { 'sec-fetch-site': 'same-site', origin },
+        { origin: 'https://sub.app.example' },
+      ]) {
+        await expect(send(headers)).rejects.toMatchObject({ code: 'cross_site_request', status: 403 })
+      }
+      await send({ 'sec-fetch-site': 'same-origin' })
+      await send({ origin })
+    }
+    expect(fixture.log.about('csrf.rejected').map((fields) => fields.reason)).toContain('no_evidence')
+    for (const method of ['GET', 'HEAD', 'OPTIONS'])
+      await flows.guard(plainRequest(method, '/x', {}), session, {})
+  })
+
+  it('tells a failed store from a missing scope', async () => {
+    const { flows, session, fixture } = await signedIn()
+    fixture.watched.before = () => {
+      throw new Error('The store is gone.')
+    }
+    await expect(flows.guard(page, session, { scope: ['read'] })).rejects.toMatchObject({
+      code: 'store_unavailable',
+    })
+  })
+})
+
+describe('Flows.errorReply', () => {
+  const signedOut = new LatchkeyError('login_required', 'Sign in.', { reason: 'signed_out' })
+  const refused = new LatchkeyError('login_required', 'Sign in.', { reason: 'refused', provider: 'example' })
+  const flows = new FlowsFixture().flows()
+
+  it('sends a page load through the login and back', () => {
+    const reply = flows.errorReply(signedOut, page, undefined)
+    expect(reply).toMatchObject({
+      status: 302,
+      setCookies: [],
+      headers: { location: '/login?returnTo=%2Fme%3Fa%3D1' },
+    })
+    expect(reply?.headers['cache-control']).toBe('no-store')
+    expect(flows.errorReply(refused, page, undefined)?.headers.location).toBe(
+      '/login/example?returnTo=%2Fme%3Fa%3D1',
+    )
+    const foreign = new LatchkeyError('login_required', 'Sign in.', { provider: '../evil' })
+    expect(flows.errorReply(foreign, page, undefined)?.headers.location).toBe('/login?returnTo=%2Fme%3Fa%3D1')
+    const old = plainRequest('GET', '/me', { accept: 'text/html' })
+    expect(flows.errorReply(signedOut, old, undefined)?.status).toBe(302)
+  })
+
+  it.each(['//evil.example/path', 'http://evil.example/', '/\\evil.example', '/.//evil.example', '*'])(
+    'case 14: never returns to another origin from the request target %s',
+    (url) => {
+      const reply = flows.errorReply(signedOut, plainRequest('GET', url), undefined)
+      expect(reply).toMatchObject({ status: 302, headers: { location: '/login?returnTo=%2F' } })
+    },
+  )
+
+  it('tells a script what happened, with the way to the login', () => {
+    const script = plainRequest('GET', '/mArKeR', { accept: 'application/json', 'sec-fetch-mode': 'cors' })
+    const reply = flows.errorReply(refused, script, undefined)
+    expect(reply?.status).toBe(401)
+    expect(reply?.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+    expect(problemOf(reply)).toEqual({
+      type: 'about:blank',
+      title: 'Please sign in',
+      status: 401,
+      detail: 'You need to be signed in to see this page.',
+      code: 'login_required',
+      reason: 'refused',
+      provider: 'example',
+      login: '/login/example',
+    })
+    expect(flows.errorReply(refused, plainRequest('POST', '/x', { accept: '*/*' }), undefined)?.status).toBe(
+      401,
+    )
+  })
+
+  it('brakes a loop: a sign-in that was just made and did not help is not repeated by itself', async () => {
+    const { flows, session, fixture } = await signedIn()
+    const lacks = new LatchkeyError('insufficient_scope', 'Scope.', { provider: 'example' })
+    for (const [error, status] of [
+      [refused, 401],
+      [lacks, 403],
+    ] as const) {
+      const reply = flows.errorReply(error, page, session)
+      expect(reply).toMatchObject({ status, headers: { 'content-type': 'text/html; charset=utf-8' } })
+      expect(reply?.body).toContain('<a class="primary" href="/login/example">Sign in with Example</a>')
+      expect(reply?.headers.location).toBeUndefined()
+    }
+    const elsewhere = new LatchkeyError('login_required', 'Sign in.', {
+      reason: 'no_account',
+      provider: 'other',
+    })
+    expect(flows.errorReply(elsewhere, page, session)?.headers.location).toBe(
+      '/login/other?returnTo=%2Fme%3Fa%3D1',
+    )
+    await fixture.clock.advance(60)
+    expect(flows.errorReply(refused, page, session)?.status).toBe(302)
+    expect(flows.errorReply(lacks, page, session)?.status).toBe(302)
+  })
+
+  it('case 20: shows a fixed page for other failures, without a byte of the request', () => {
+    const headers = { ...navigation, host: 'mArKeR', referer: 'mArKeR' }
+    const request = plainRequest('GET', '/mArKeR?mArKeR=%3Cscript%3EmArKeR', headers)
+    const post = plainRequest('POST', '/mArKeR', headers)
+    const codes = [
+      'state_mismatch',
+      'invalid_callback',
+      'access_denied',
+      'cross_site_request',
+      'account_in_use',
+    ] as const
+    const more = ['account_mismatch', 'as_unavailable', 'as_misconfigured', 'store_unavailable'] as const
+    for (const code of [...codes, ...more]) {
+      const error = new LatchkeyError(code, 'mArKeR', { reason: 'mArKeR', oauth: { error: 'mArKeR' } })
+      const reply = flows.errorReply(error, request, undefined)
+      expect(reply?.status).toBe(error.status)
+      expect(reply?.headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': expect.stringContaining("default-src 'none'"),
+        'x-content-type-options': 'nosniff',
+        ...error.headers,
+      })
+      expect(JSON.stringify(reply)).not.toContain('mArKeR')
+    }
+    expect(JSON.stringify(flows.errorReply(signedOut, post, undefined))).not.toContain('mArKeR')
+    const away = new LatchkeyError('store_unavailable', 'x')
+    expect(flows.errorReply(away, request, undefined)?.headers['retry-after']).toBe('5')
+    expect(flows.errorReply(away, request, undefined)?.setCookies).toEqual([])
+  })
+
+  it('leaves errors of others, and those about the program, to others', () => {
+    expect(flows.errorReply(new Error('x'), page, undefined)).toBeUndefined()
+    expect(flows.errorReply(undefined, page, undefined)).toBeUndefined()
+    for (const code of [
+      'account_ambiguous',
+      'origin_not_allowed',
+      'not_supported',
+      'invalid_options',
+    ] as const) {
+      expect(flows.errorReply(new LatchkeyError(code, 'x'), page, undefined)).toBeUndefined()
+    }
+  })
+
+  it('puts the prefix of baseUrl before every address', () => {
+    const behindProxy = new FlowsFixture({ baseUrls: ['https://app.example/sub'] }).flows()
+    expect(behindProxy.errorReply(signedOut, page, undefined)?.headers.location).toBe(
+      '/sub/login?returnTo=%2Fme%3Fa%3D1',
+    )
+  })
+})
