@@ -11,7 +11,7 @@ export function isLoopbackLiteral(hostname: string): boolean {
   return hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
 }
 
-/** Scheme, host and port of a URL, and nothing else. */
+/** Scheme, host and port of a protected URL, and nothing else. `URL` lets a `*` pass; here it is no host. */
 export function isPureOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text && isProtectedUrl(text)
+  return isProtectedUrl(text) && new URL(text).origin === text && !text.includes('*')
 }

@@ -1,0 +1,207 @@
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { LatchkeyError } from '../errors.ts'
+import { exbo, oauth2, oidc, type ProviderPreset, spotify } from './index.ts'
+import { resolveClient } from './resolve-client.ts'
+
+const server = {
+  id: 'example',
+  authorizationEndpoint: 'https://as.example/authorize',
+  tokenEndpoint: 'https://as.example/token',
+  resourceOrigins: ['https://api.example'],
+} as const
+
+function refusal(make: () => unknown): LatchkeyError {
+  try {
+    make()
+  } catch (error) {
+    if (LatchkeyError.is(error)) return error
+    throw error
+  }
+  throw new Error('expected invalid_options')
+}
+
+describe('presets', () => {
+  it('spotify is what PROVIDERS says', () => {
+    expect(spotify()).toMatchObject({
+      id: 'spotify',
+      clientAuth: { method: 'client_secret_basic' },
+      pkce: 'supported',
+      scope: [],
+      deadRefresh: [{ error: 'invalid_grant' }],
+      refreshTokenLifetime: { months: 6 },
+      redirectUriRule: 'loopback_literal',
+      resourceOrigins: ['https://api.spotify.com'],
+      userinfo: { endpoint: 'https://api.spotify.com/v1/me', fields: { id: 'account_id' } },
+      exclusive: false,
+    })
+    expect(spotify().revocationEndpoint).toBeUndefined()
+  })
+
+  it('exbo is what PROVIDERS says', () => {
+    expect(exbo()).toMatchObject({
+      id: 'exbo',
+      clientAuth: { method: 'client_secret_post' },
+      pkce: 'never',
+      sendEmptyScope: true,
+      exclusive: true,
+      refreshEndsAccessToken: true,
+      resourceOrigins: ['https://eapi.stalcraft.net', 'https://exbo.net'],
+      userinfo: { fields: { id: 'id', name: ['display_login', 'login'] } },
+    })
+  })
+
+  it('icons are inline SVG without script, style or address', () => {
+    for (const { icon } of [spotify(), exbo()]) {
+      expect(icon).toMatch(/^<svg [^>]*aria-hidden="true"/)
+      expect(icon).not.toMatch(/script|style|href|url\(|on\w+=/)
+    }
+  })
+
+  it('carries the id in its type', () => {
+    expectTypeOf(spotify()).toEqualTypeOf<ProviderPreset<'spotify'>>()
+    expectTypeOf(spotify({ id: 'spotify-eu' })).toEqualTypeOf<ProviderPreset<'spotify-eu'>>()
+    expectTypeOf(oauth2(server)).toEqualTypeOf<ProviderPreset<'example'>>()
+    expectTypeOf(oidc({ id: 'sso', issuer: 'https://as.example' }).id).toEqualTypeOf<'sso'>()
+    expect(spotify({ id: 'spotify-eu' }).id).toBe('spotify-eu')
+  })
+
+  it('takes known scopes and others', () => {
+    expect(spotify({ scope: ['user-read-email', 'something-new'] }).scope).toEqual([
+      'user-read-email',
+      'something-new',
+    ])
+  })
+
+  it('lets every field be overridden, and takes undefined for left out', () => {
+    const provider = spotify({
+      name: 'Our music',
+      tokenEndpoint: 'http://127.0.0.1:4000/api/token',
+      clientId: undefined,
+      userinfo: 'http://127.0.0.1:4000/v1/me',
+      params: { show_dialog: 'true' },
+    })
+    expect(provider).toMatchObject({
+      name: 'Our music',
+      tokenEndpoint: 'http://127.0.0.1:4000/api/token',
+      authorizationEndpoint: 'https://accounts.spotify.com/authorize',
+      userinfo: { endpoint: 'http://127.0.0.1:4000/v1/me', fields: { id: 'account_id' } },
+      params: { show_dialog: 'true' },
+    })
+    expect(provider).not.toHaveProperty('clientId')
+  })
+
+  it('lets a single user field be overridden', () => {
+    expect(spotify({ userinfo: { fields: { id: 'id' } } }).userinfo).toMatchObject({
+      endpoint: 'https://api.spotify.com/v1/me',
+      fields: { id: 'id', email: 'email' },
+    })
+  })
+
+  it('does not write into the caller’s options, and cannot be changed itself', () => {
+    const options = Object.freeze({ clientId: 'a' })
+    expect(Object.isFrozen(spotify(options))).toBe(true)
+  })
+
+  it('oauth2 takes userinfo as a URL', () => {
+    expect(oauth2({ ...server, userinfo: 'https://as.example/me' }).userinfo).toMatchObject({
+      endpoint: 'https://as.example/me',
+      fields: { id: 'sub' },
+    })
+  })
+})
+
+describe('validation', () => {
+  it.each([
+    ['id', { id: 'Spotify' }],
+    ['id', { id: 'a/b' }],
+    ['id', { id: '' }],
+    ['id', { id: '-a' }],
+    ['id', { id: '__proto__' }],
+    ['name', { name: '' }],
+    ['authorizationEndpoint', { authorizationEndpoint: 'http://as.example/authorize' }],
+    ['authorizationEndpoint', { authorizationEndpoint: undefined }],
+    ['tokenEndpoint', { tokenEndpoint: 'http://localhost:3000/token' }],
+    ['tokenEndpoint', { tokenEndpoint: 'https://u:p@as.example/token' }],
+    ['tokenEndpoint', { tokenEndpoint: '/token' }],
+    ['revocationEndpoint', { revocationEndpoint: 'ftp://as.example' }],
+    ['jwksUri', { jwksUri: 'http://as.example/jwks' }],
+    ['userinfo.endpoint', { userinfo: 'http://as.example/me' }],
+    ['issuer', { issuer: 'http://as.example' }],
+    ['issuer', { issuer: 'https://as.example/?a=b' }],
+    ['authorizationResponseIss', { authorizationResponseIss: true }],
+    ['resourceOrigins', { resourceOrigins: ['https://api.example/'] }],
+    ['resourceOrigins', { resourceOrigins: ['https://api.example/v1'] }],
+    ['resourceOrigins', { resourceOrigins: ['https://*.example'] }],
+    ['resourceOrigins', { resourceOrigins: ['*'] }],
+    ['resourceOrigins', { resourceOrigins: ['http://api.example'] }],
+    ['resourceOrigins', { resourceOrigins: ['api.example'] }],
+    ['resourceOrigins', { resourceOrigins: ['https://API.example'] }],
+    ['pkce', { pkce: 'plain' }],
+    ['pkce', { pkce: false }],
+    ['pkce', { pkce: 'never', clientAuth: { method: 'none' } }],
+    ['clientAuth', { clientAuth: { method: 'client_secret_jwt' } }],
+    ['clientAuth', { clientAuth: { method: 'client_secret_basic_raw' }, clientId: 'a:b' }],
+    ['scope', { scope: ['a b'] }],
+    ['scope', { scope: [''] }],
+    ['scope', { scope: ['a,b'], scopeSeparator: ',' }],
+    ['scopeSeparator', { scopeSeparator: '|' }],
+    ['responseMode', { responseMode: 'fragment' }],
+    ['tokenBodyFormat', { tokenBodyFormat: 'xml' }],
+    ['revocation', { revocation: 'all' }],
+    ['params', { params: { state: 'x' } }],
+    ['params', { params: { redirect_uri: 'x' } }],
+    ['tokenParams', { tokenParams: { code: 'x' } }],
+    ['tokenHeaders', { tokenHeaders: { Authorization: 'x' } }],
+    ['tokenHeaders', { tokenHeaders: { 'x-a': 'a\r\nb: c' } }],
+    ['resourceHeaders', { resourceHeaders: { 'x a': 'b' } }],
+    ['idTokenAlgorithms', { idTokenAlgorithms: ['none'] }],
+    ['callbackPath', { callbackPath: 'callback' }],
+    ['callbackPath', { callbackPath: '/callback?x' }],
+  ])('case 8: refuses a wrong %s: %j', (option, wrong) => {
+    // What an app in JavaScript could pass.
+    const options = { ...server, ...wrong } as Parameters<typeof oauth2>[0]
+    const error = refusal(() => oauth2(options))
+    expect(error).toMatchObject({ code: 'invalid_options', reason: option })
+    expect(error.message).toContain(option)
+  })
+
+  it.each(['http://127.0.0.1:3000/token', 'http://[::1]:3000/token', 'http://127.9.9.9/token'])(
+    'allows %s',
+    (tokenEndpoint) => {
+      expect(oauth2({ ...server, tokenEndpoint }).tokenEndpoint).toBe(tokenEndpoint)
+    },
+  )
+})
+
+describe('resolveClient', () => {
+  it('takes credentials from the options before the environment', () => {
+    const env = { SPOTIFY_CLIENT_ID: 'env-id', SPOTIFY_CLIENT_SECRET: 'env-secret' }
+    expect(resolveClient(spotify(), env)).toMatchObject({ clientId: 'env-id', clientSecret: 'env-secret' })
+    expect(resolveClient(spotify({ clientId: 'own' }), env)).toMatchObject({
+      clientId: 'own',
+      clientSecret: 'env-secret',
+    })
+  })
+
+  it('spells the variables by the provider’s id', () => {
+    const env = { SPOTIFY_EU_CLIENT_ID: 'a', SPOTIFY_EU_CLIENT_SECRET: 'b' }
+    expect(resolveClient(spotify({ id: 'spotify-eu' }), env).clientId).toBe('a')
+  })
+
+  it.each([
+    [{}, 'clientId', 'SPOTIFY_CLIENT_ID'],
+    [{ SPOTIFY_CLIENT_ID: '' }, 'clientId', 'SPOTIFY_CLIENT_ID'],
+    [{ SPOTIFY_CLIENT_ID: 'a' }, 'clientSecret', 'SPOTIFY_CLIENT_SECRET'],
+    [{ SPOTIFY_CLIENT_ID: 'a', SPOTIFY_CLIENT_SECRET: '' }, 'clientSecret', 'SPOTIFY_CLIENT_SECRET'],
+  ])('names option and variable when %j lacks %s', (env, option, variable) => {
+    const error = refusal(() => resolveClient(spotify(), env))
+    expect(error.code).toBe('invalid_options')
+    expect(error.message).toContain(option)
+    expect(error.message).toContain(variable)
+  })
+
+  it('needs no secret for a public client', () => {
+    const provider = resolveClient(spotify({ clientAuth: { method: 'none' } }), { SPOTIFY_CLIENT_ID: 'a' })
+    expect(provider).not.toHaveProperty('clientSecret')
+  })
+})
