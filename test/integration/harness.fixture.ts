@@ -1,0 +1,246 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
+import {
+  type Latchkey,
+  type LatchkeyOptions,
+  type Logger,
+  latchkey,
+  type OAuth2Options,
+  oauth2,
+  oidc,
+} from '@latchkey/express'
+import {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  type ForeignServer,
+  type ResourceServer,
+  SecretMarks,
+  startAuthorizationServer,
+  startForeignServer,
+  startResourceServer,
+  TestClock,
+  UserAgent,
+} from '@latchkey/testing'
+import express, { type ErrorRequestHandler, type Express, type Response } from 'express'
+import { afterEach, expect } from 'vitest'
+
+/** What a test sets up differently. */
+export interface HarnessSetup {
+  /** An OpenID provider with discovery and ID tokens instead of plain OAuth. */
+  readonly openid?: boolean
+  /** Fields of the preset. */
+  readonly provider?: Partial<OAuth2Options<'example'>>
+  readonly server?: Partial<AuthorizationServerOptions>
+  readonly options?: Partial<LatchkeyOptions<'example'>>
+  /** Runs before `app.use(auth)`. */
+  readonly before?: (app: Express) => void
+  /** The app's own routes beside those of the harness. */
+  readonly routes?: (app: Express, auth: Latchkey<'example'>, harness: HarnessServers) => void
+}
+
+/** The servers around the app. */
+export interface HarnessServers {
+  readonly as: AuthorizationServer
+  readonly rs: ResourceServer
+  /** An origin that no token may ever reach. */
+  readonly evil: ForeignServer
+  readonly clock: TestClock
+}
+
+/** An Express app under test, real servers around it, and a browser. */
+export interface Harness extends HarnessServers {
+  readonly origin: string
+  readonly auth: Latchkey<'example'>
+  readonly browser: UserAgent
+  /** Every line that Latchkey logged, at every level. */
+  readonly logged: readonly LogLine[]
+  /** Every error that reached the end of the app. */
+  readonly errors: readonly unknown[]
+  /** Everything that the app sent to browsers: headers and bodies. */
+  readonly sent: readonly string[]
+  /** Another browser, without cookies. */
+  newBrowser(): UserAgent
+  /** Signs a browser in and returns it. */
+  signedIn(name?: string): Promise<UserAgent>
+  close(): Promise<void>
+}
+
+/** One line of the log. */
+export interface LogLine {
+  readonly level: string
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly message: string
+}
+
+const running: Harness[] = []
+
+afterEach(async () => {
+  for (const harness of running.splice(0)) {
+    await harness.close()
+    expectNoLeak(harness)
+  }
+})
+
+/**
+ * Starts an authorization server, a resource server, a foreign server and an Express app with Latchkey on loopback.
+ * The app has: `/` (buttons), `/me` (guarded; calls the resource server), `/whoami` (open; what req.oauth says).
+ * After each test everything is closed, and every secret of the authorization server is searched in what the app
+ * logged, threw and sent.
+ */
+export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
+  const clock = new TestClock()
+  const marks = new SecretMarks()
+  const app = express()
+  app.set('env', 'test')
+  const { server, origin } = await listen(app)
+  const as = await startAuthorizationServer({
+    clients: [
+      {
+        clientId: 'example-client',
+        clientSecret: 'example-client-secret',
+        redirectUris: [`${origin}/callback/example`],
+      },
+    ],
+    clock,
+    marks,
+    oidc: setup.openid ?? false,
+    ...setup.server,
+  })
+  const rs = await startResourceServer({ accepts: (token) => claimsOf(as, token), clock, marks })
+  const evil = await startForeignServer({ marks })
+  const logged: LogLine[] = []
+  const errors: unknown[] = []
+  const sent: string[] = []
+  const servers = { as, rs, evil, clock }
+  const auth = latchkey({
+    baseUrl: origin,
+    providers: [providerOf(setup, as, rs)],
+    clock,
+    logger: recorder(logged),
+    ...setup.options,
+  } as LatchkeyOptions<'example'>) // spreading partial options loses that the required ones are there
+  app.use((_req, res, next) => {
+    record(res, sent)
+    next()
+  })
+  setup.before?.(app)
+  app.use(auth)
+  setup.routes?.(app, auth, servers)
+  addRoutes(app, auth, rs)
+  const recordError: ErrorRequestHandler = (error, _req, _res, next) => {
+    errors.push(error)
+    next(error)
+  }
+  app.use(recordError, auth.errorHandler)
+  const harness: Harness = {
+    ...servers,
+    origin,
+    auth,
+    browser: new UserAgent({ clock }),
+    logged,
+    errors,
+    sent,
+    newBrowser: () => new UserAgent({ clock }),
+    signedIn: async (name = 'Ada') => {
+      const browser = new UserAgent({ clock })
+      const page = await browser.signIn(`${origin}/login/example`, { as: name })
+      expect(page.status).toBeLessThan(500)
+      return browser
+    },
+    close: async () => {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+      await auth.close()
+      await Promise.all([as.close(), rs.close(), evil.close()])
+    },
+  }
+  running.push(harness)
+  return harness
+}
+
+/** Searches every secret that the authorization server minted in everything that left the app. */
+export function expectNoLeak({ as, logged, errors, sent, evil }: Harness): void {
+  expect(as.marks.findIn(inspect(logged, { depth: Infinity })), 'secrets in the log').toEqual([])
+  for (const error of errors) expect(as.marks.findIn(error), 'secrets in an error').toEqual([])
+  expect(as.marks.findIn(sent.join('\n')), 'secrets sent to browsers').toEqual([])
+  expect(as.marks.findIn(Buffer.from(evil.received)), 'secrets at a foreign origin').toEqual([])
+}
+
+/** The lines of the log that name this event. */
+export function events(harness: Harness, event: string): readonly LogLine[] {
+  return harness.logged.filter((line) => line.fields.event === event)
+}
+
+function providerOf(setup: HarnessSetup, as: AuthorizationServer, rs: ResourceServer) {
+  const common = {
+    id: 'example' as const,
+    clientId: 'example-client',
+    clientSecret: 'example-client-secret',
+    resourceOrigins: [rs.origin],
+  }
+  if (setup.openid === true)
+    return oidc({ ...common, issuer: as.issuer, scope: ['openid', 'email'], ...setup.provider })
+  return oauth2({
+    ...common,
+    authorizationEndpoint: as.endpoints.authorization,
+    tokenEndpoint: as.endpoints.token,
+    revocationEndpoint: as.endpoints.revocation,
+    userinfo: as.endpoints.userinfo,
+    scope: ['read'],
+    ...setup.provider,
+  })
+}
+
+function claimsOf(as: AuthorizationServer, token: string): { readonly sub: string } | undefined {
+  const grant = as.introspect(token)
+  return grant && { sub: grant.userId ?? grant.clientId }
+}
+
+function addRoutes(app: Express, auth: Latchkey<'example'>, rs: ResourceServer): void {
+  app.get('/', (_req, res) => void res.send(auth.buttons()))
+  app.get('/me', auth.requireLogin(), async (req, res) => {
+    const reply = await req.oauth.fetch(`${rs.origin}/me`)
+    res.status(reply.status).json({ user: req.oauth.user?.id, answer: await reply.text() })
+  })
+  app.get('/whoami', (req, res) => {
+    res.json({ isAuthenticated: req.oauth.isAuthenticated, user: req.oauth.user?.id ?? null })
+  })
+}
+
+async function listen(app: Express): Promise<{ readonly server: Server; readonly origin: string }> {
+  const server = createServer(app)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo // a TCP server has no other kind of address
+  return { server, origin: `http://127.0.0.1:${port}` }
+}
+
+/** Copies what a response sends, headers included. */
+function record(res: Response, sent: string[]): void {
+  const end = res.end.bind(res)
+  const write = res.write.bind(res)
+  const keep = (chunk: unknown): void => {
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array)
+      sent.push(Buffer.from(chunk as string).toString('utf8'))
+  }
+  res.write = ((chunk: unknown, ...rest: never[]) => {
+    keep(chunk)
+    return write(chunk, ...rest)
+  }) as Response['write'] // overloads cannot be written as one function
+  res.end = ((chunk: unknown, ...rest: never[]) => {
+    keep(chunk)
+    sent.push(JSON.stringify(res.getHeaders()))
+    return end(chunk as never, ...rest)
+  }) as Response['end'] // as above
+}
+
+function recorder(lines: LogLine[]): Logger {
+  const at =
+    (level: string): Logger['info'] =>
+    (fields, message) => {
+      lines.push({ level, fields, message })
+    }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
