@@ -112,7 +112,7 @@ function result(provider: DemoProvider, lastCall: CallResult | undefined): strin
   const { calls, good, tokenRequests } = lastCall
   const answers =
     calls === 1 ? `The answer was ${good ? 'good' : 'bad'}.` : `${good} of ${calls} answers were good.`
-  const requests = tokenRequests === 1 ? '1 token request' : `${tokenRequests} token requests`
+  const requests = tokenRequests === 1 ? '1 token request' : `${tokenRequests || 'no'} token requests`
   const seen =
     tokenRequests === undefined
       ? ''

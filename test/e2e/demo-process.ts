@@ -22,7 +22,10 @@ export class DemoProcess {
   /** Resolves once the demo says that it is ready. `env` adds to the environment. */
   static async start(env: Readonly<Record<string, string>> = {}): Promise<DemoProcess> {
     const port = env.PORT ?? String(await freePort())
-    const child = spawn(process.execPath, [script], { env: { ...process.env, ...env, PORT: port } })
+    const child = spawn(process.execPath, [script], {
+      // A visitor's environment, not that of a test runner.
+      env: { ...process.env, NODE_ENV: '', LATCHKEY_SECRET: '', ...env, PORT: port },
+    })
     const output: string[] = []
     const ready = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(

@@ -6,10 +6,10 @@ function countDown() {
   if (text === null) return
   const left = Math.max(0, text.dataset.expiresAt - Date.now() / 1000)
   document.querySelector('progress').value = left
-  text.textContent = left === 0 ? 'has run out: the next call refreshes it' : ' left'
+  text.textContent = left === 0 ? ' has run out: the next call refreshes it' : ' left'
   const amount = document.createElement('strong')
   amount.textContent = left === 0 ? 'It' : duration(left)
-  text.prepend(amount, ' ')
+  text.prepend(amount)
 }
 
 function duration(seconds) {
@@ -23,9 +23,9 @@ async function sendInPlace(form) {
   button.setAttribute('aria-busy', 'true')
   try {
     const reply = await fetch(form.action, { method: 'POST', headers: { accept: 'text/html' } })
-    const answer = new DOMParser().parseFromString(await reply.text(), 'text/html')
     // Signed out meanwhile, or an error: the server's own page explains it.
     if (!reply.ok) return form.submit()
+    const answer = new DOMParser().parseFromString(await reply.text(), 'text/html')
     for (const part of document.querySelectorAll('[data-part]')) {
       part.innerHTML = answer.querySelector(`[data-part="${part.dataset.part}"]`).innerHTML
     }
