@@ -156,6 +156,7 @@ export class Sessions {
   }
 
   #read(cookieHeader: string | undefined): { locator: string; secret: string } | undefined {
+    if (!cookieHeader?.includes(this.#cookie.name)) return undefined
     const found = parseCookies(cookieHeader)
       .filter(({ name }) => name === this.#cookie.name)
       .flatMap(({ value }) => [cookieValue.exec(value) ?? []])
