@@ -67,7 +67,13 @@ async function assertion(
     },
   })
   const parameters = new URLSearchParams()
-  await authenticate({ issuer: audience }, { client_id: provider.clientId }, parameters, new Headers())
+  try {
+    await authenticate({ issuer: audience }, { client_id: provider.clientId }, parameters, new Headers())
+  } catch {
+    throw new LatchkeyError('invalid_options', `${provider.id}: clientAuth.privateKey cannot sign.`, {
+      provider: provider.id,
+    })
+  }
   return Object.fromEntries(parameters)
 }
 

@@ -28,7 +28,7 @@ export class KeySource {
   readonly #log: Logger
   readonly #provider: string
   #known: { readonly keys: LocalKeys; readonly uri: string; readonly fetchedAt: number } | undefined
-  #fetching: Promise<LocalKeys> | undefined
+  #fetching: { readonly uri: string; readonly keys: Promise<LocalKeys> } | undefined
   #failedAt = Number.NEGATIVE_INFINITY
   #searchedAt = Number.NEGATIVE_INFINITY
 
@@ -81,10 +81,12 @@ export class KeySource {
   }
 
   #fetchOnce(uri: string): Promise<LocalKeys> {
-    this.#fetching ??= this.#fetch(uri).finally(() => {
+    if (this.#fetching?.uri === uri) return this.#fetching.keys
+    const keys = this.#fetch(uri).finally(() => {
       this.#fetching = undefined
     })
-    return this.#fetching
+    this.#fetching = { uri, keys }
+    return keys
   }
 
   async #fetch(uri: string): Promise<LocalKeys> {

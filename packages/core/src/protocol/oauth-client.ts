@@ -2,11 +2,8 @@ import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
-import {
-  type AuthorizationRequest,
-  buildAuthorizationUrl,
-  readAuthorizationResponse,
-} from './authorization.ts'
+import { type AuthorizationRequest, buildAuthorizationUrl } from './authorization.ts'
+import { readAuthorizationResponse } from './authorization-response.ts'
 import type { ClientRequestContext } from './client-request.ts'
 import { exchangeError, idTokenError } from './exchange-error.ts'
 import { type IdTokenClaims, IdTokenError, verifyIdToken } from './id-token.ts'

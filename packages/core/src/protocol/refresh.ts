@@ -37,7 +37,7 @@ export async function refreshTokens(
     return await withVerifiedIdToken(context, { metadata, previous: tokens, answer, remainingMs })
   } catch (error) {
     if (!LatchkeyError.is(error)) throw error
-    if (error.code !== 'as_misconfigured') return notSent('network', error.retryAfterSeconds)
+    if (error.code === 'as_unavailable') return notSent('network', error.retryAfterSeconds)
     return { kind: 'client_fault', oauth: { error: error.reason ?? error.code, description: error.message } }
   }
 }

@@ -1,59 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { createServer as createTcpServer } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { inspect } from 'node:util'
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Clock, systemClock } from '../clock.ts'
-import { Transport, TransportError, type TransportRequest, type TransportResponse } from './transport.ts'
-
-interface Listening {
-  readonly url: string
-  readonly sockets: ReadonlySet<Socket>
-}
-
-async function listen(handler: RequestListener): Promise<Listening> {
-  const server = createServer(handler)
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets }
-}
-
-function send(
-  url: string,
-  overrides: Partial<TransportRequest> = {},
-  clock: Clock = systemClock,
-): Promise<TransportResponse> {
-  const transport = new Transport({ clock })
-  onTestFinished(() => transport.close())
-  return transport.send({
-    method: 'GET',
-    url,
-    headers: {},
-    deadlineMs: 5_000,
-    maxBytes: 65_536,
-    ...overrides,
-  })
-}
-
-async function fault(promise: Promise<unknown>): Promise<TransportError> {
-  try {
-    await promise
-  } catch (error) {
-    if (error instanceof TransportError) return error
-    throw error
-  }
-  throw new Error('expected a fault')
-}
+import { fault, listen, send, until } from './loopback.fixture.ts'
+import { Transport } from './transport.ts'
 
 /** Fires its timers when told, and says when one is set. */
 class HandClock implements Clock {
@@ -68,10 +20,6 @@ class HandClock implements Clock {
       this.cancelled++
     }
   }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }
 
 describe('Transport.send', () => {
@@ -225,82 +173,6 @@ describe('Transport deadline', () => {
     await send(url, {}, clock)
     expect(clock.cancelled).toBe(1)
     clock.fire()
-  })
-})
-
-describe('Transport caps', () => {
-  it('case 81: stops an endless body at the cap and destroys the socket', async () => {
-    let written = 0
-    const { url, sockets } = await listen((_request, response) => {
-      response.writeHead(200)
-      const chunk = Buffer.alloc(16_384)
-      const more = (): void => {
-        if (response.destroyed) return
-        written += chunk.length
-        response.write(chunk, more)
-      }
-      more()
-    })
-    expect((await fault(send(url))).fault).toBe('too_large')
-    await until(() => sockets.size === 0)
-    expect(written).toBeLessThan(64 * 1024 * 1024)
-  })
-
-  it('case 81: refuses by Content-Length before the body comes', async () => {
-    const { url, sockets } = await listen((_request, response) => {
-      response.writeHead(200, { 'content-length': String(1024 ** 3) })
-      response.flushHeaders()
-    })
-    expect((await fault(send(url))).fault).toBe('too_large')
-    await until(() => sockets.size === 0)
-  })
-
-  it('accepts a body of exactly the cap', async () => {
-    const { url } = await listen((_request, response) => response.end(Buffer.alloc(1000)))
-    expect((await send(url, { maxBytes: 1000 })).body).toHaveLength(1000)
-    expect((await fault(send(url, { maxBytes: 999 }))).fault).toBe('too_large')
-  })
-
-  const bomb = Buffer.alloc(32 * 1024 * 1024)
-  it.each([
-    ['gzip', gzipSync(bomb)],
-    ['deflate', deflateSync(bomb)],
-    ['deflate', deflateRawSync(bomb)],
-    ['br', brotliCompressSync(bomb)],
-  ])('case 81: stops a %s bomb at the cap', async (coding, body) => {
-    const { url } = await listen((_request, response) =>
-      response.writeHead(200, { 'content-encoding': coding }).end(body),
-    )
-    expect((await fault(send(url))).fault).toBe('too_large')
-  })
-
-  it.each([
-    ['gzip', gzipSync('hello')],
-    ['x-gzip', gzipSync('hello')],
-    ['GZIP', gzipSync('hello')],
-    ['deflate', deflateSync('hello')],
-    ['deflate', deflateRawSync('hello')],
-    ['br', brotliCompressSync('hello')],
-    ['identity', Buffer.from('hello')],
-  ])('reads %s', async (coding, body) => {
-    const { url } = await listen((_request, response) =>
-      response.writeHead(200, { 'content-encoding': coding }).end(body),
-    )
-    expect(Buffer.from((await send(url)).body).toString()).toBe('hello')
-  })
-
-  it.each([
-    ['two codings', 'gzip, gzip', gzipSync(gzipSync('hello'))],
-    ['an unknown coding', 'zstd', Buffer.from('hello')],
-    ['plain text labelled gzip', 'gzip', Buffer.from('hello')],
-    ['plain text labelled br', 'br', Buffer.from('hello')],
-    ['plain text labelled deflate', 'deflate', Buffer.from('hello')],
-    ['cut gzip', 'gzip', gzipSync('hello').subarray(0, 15)],
-  ])('case 81: refuses %s', async (_name, coding, body) => {
-    const { url } = await listen((_request, response) =>
-      response.writeHead(200, { 'content-encoding': coding }).end(body),
-    )
-    expect((await fault(send(url))).fault).toBe('encoding')
   })
 })
 
