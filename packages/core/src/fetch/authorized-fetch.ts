@@ -62,10 +62,10 @@ async function prepare(bearer: TokenBearer, input: FetchInput, init: RequestInit
   refuseOptions(init)
   const url = bearer.origins.check(fetchTarget(input)).href
   const request = input instanceof Request ? input : undefined
-  const signal = init.signal ?? request?.signal ?? undefined
+  const signal = (init.signal === undefined ? request?.signal : init.signal) ?? undefined
   signal?.throwIfAborted()
   const headers = bearer.credentials.callerHeaders(headerEntries(init.headers ?? request?.headers))
-  const body = init.body === undefined && request ? await requestBody(request) : outgoingBody(init.body)
+  const body = init.body == null && request ? await requestBody(request) : outgoingBody(init.body)
   return { url, signal, body, headers, options: carried(init, request, body.streams) }
 }
 

@@ -34,11 +34,11 @@ export class Credentials {
     const headers: HeaderRecord = Object.create(null)
     for (const [written, value] of entries) {
       const name = String(written).toLowerCase()
-      if (value === undefined || name === 'content-length') continue
-      this.#refuse(name, value)
-      const earlier = headers[name]
-      if (earlier === undefined) headers[name] = typeof value === 'string' ? value : [...value]
-      else headers[name] = [earlier, value].flat()
+      if (value === undefined || value === null || name === 'content-length') continue
+      const values = [value].flat().map(String)
+      this.#refuse(name, values)
+      const all = [headers[name] ?? [], values].flat()
+      headers[name] = all.length === 1 ? (all[0] ?? '') : all
     }
     return headers
   }
@@ -52,7 +52,7 @@ export class Credentials {
     return Object.assign(Object.create(null), preset, own)
   }
 
-  #refuse(name: string, value: string | readonly string[]): void {
+  #refuse(name: string, values: readonly string[]): void {
     if (this.#reserved.has(name)) {
       throw new TypeError(
         `The request header "${name}" is set by Latchkey and cannot be passed in: remove it from the call.`,
@@ -61,8 +61,8 @@ export class Credentials {
     if (!isHeaderName(name)) {
       throw new TypeError(`"${printable(name).slice(0, 100)}" is not the name of an HTTP header.`)
     }
-    for (const text of [value].flat()) {
-      if (!isHeaderValue(String(text))) {
+    for (const text of values) {
+      if (!isHeaderValue(text)) {
         throw new TypeError(`The request header "${name}" holds a line break or another forbidden character.`)
       }
     }

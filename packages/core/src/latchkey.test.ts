@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it, vi } from 'vitest'
+import { Latchkey } from './latchkey.ts'
+import type { Logger } from './log.ts'
+import type { LatchkeyOptions } from './options.ts'
+import { exbo, spotify } from './providers/index.ts'
+import { memoryStore } from './store/memory-store.ts'
+
+const credentials = { clientId: 'client-1', clientSecret: 'client-secret-1' }
+
+function compose(options: Partial<LatchkeyOptions<'spotify' | 'exbo'>> = {}) {
+  const info = vi.fn<Logger['info']>()
+  const latchkey = new Latchkey({
+    baseUrl: 'https://app.example/prefix',
+    secret: randomBytes(32).toString('base64url'),
+    providers: [spotify(credentials), exbo({ ...credentials, callbackPath: '/oauth/back' })],
+    logger: { debug: vi.fn(), info, warn: vi.fn(), error: vi.fn() },
+    ...options,
+  })
+  return { latchkey, info }
+}
+
+describe('Latchkey', () => {
+  it('describes its providers with the addresses to link to and to register', () => {
+    expect(compose().latchkey.providers).toEqual([
+      {
+        id: 'spotify',
+        name: 'Spotify',
+        loginPath: '/prefix/login/spotify',
+        redirectUri: 'https://app.example/prefix/callback/spotify',
+      },
+      {
+        id: 'exbo',
+        name: expect.any(String),
+        loginPath: '/prefix/login/exbo',
+        redirectUri: 'https://app.example/prefix/oauth/back',
+      },
+    ])
+  })
+
+  it('names the paths that it answers, without what a proxy strips', () => {
+    expect(compose({ routes: { prefix: '/auth' } }).latchkey.paths).toEqual([
+      '/auth/login',
+      '/auth/logout',
+      '/auth/login/spotify',
+      '/auth/callback/spotify',
+      '/auth/login/exbo',
+      '/oauth/back',
+    ])
+  })
+
+  it('says once per provider what to register', () => {
+    const { latchkey, info } = compose()
+    latchkey.announce()
+    expect(info.mock.calls.map(([, line]) => line)).toEqual([
+      expect.stringContaining('https://app.example/prefix/callback/spotify'),
+      expect.stringContaining('https://app.example/prefix/oauth/back'),
+    ])
+  })
+
+  it('refuses a redirect URI that the provider is known to refuse', () => {
+    expect(() => compose({ baseUrl: 'https://localhost:3000' })).toThrow(/Spotify.*localhost.*baseUrl/)
+  })
+
+  it('closes its store, and no dispatcher that was passed in', async () => {
+    const store = { ...memoryStore(), close: vi.fn(async () => {}) }
+    const dispatcher = { close: vi.fn(), dispatch: vi.fn() }
+    // Only a dispatcher's `dispatch` is ever used.
+    const options = { store, dispatcher: dispatcher as unknown as NonNullable<LatchkeyOptions['dispatcher']> }
+    await compose(options).latchkey.close()
+    expect(store.close).toHaveBeenCalledOnce()
+    expect(dispatcher.close).not.toHaveBeenCalled()
+  })
+})
