@@ -189,6 +189,7 @@ export class Latchkey<Id extends string = string> {
 
   /** Saves what is not saved yet and closes what Latchkey opened; never a client or dispatcher that was passed in. */
   async close(): Promise<void> {
+    this.#flows.close()
     await this.#vault.flush()
     await this.#store.close()
     await this.#transport.close()

@@ -146,6 +146,26 @@ describe('GET /callback/:provider', () => {
     expect(reasons(fixture)).toEqual(['as_unavailable', 'used'])
   })
 
+  it.each([
+    { revocation: 'token', revoked: ['refresh of code'] },
+    // There revoking would end what the user's other sessions use.
+    { revocation: 'authorization', revoked: [] },
+  ] as const)(
+    'leaves no tokens behind when the user cannot be had (revocation: $revocation)',
+    async (row) => {
+      const fixture = new FlowsFixture({
+        clients: [new ScriptedSignInClient('example', { revocation: row.revocation })],
+      })
+      const browser = fixture.browser()
+      fixture.client.user = async () => {
+        throw new LatchkeyError('as_unavailable', 'No userinfo.', { provider: 'example' })
+      }
+      expect((await browser.signIn()).status).toBe(503)
+      expect(fixture.client.revoked).toEqual(row.revoked)
+      expect(await browser.session()).toBeUndefined()
+    },
+  )
+
   it('settles a lost answer of the used marker by asking again', async () => {
     const fixture = new FlowsFixture()
     const { browser, url } = await begun(fixture)

@@ -19,7 +19,7 @@ import type { PlainRequest, Reply } from './http.ts'
 import { targetOf } from './login.ts'
 import { redirect } from './replies.ts'
 import { headerOf } from './request-headers.ts'
-import type { SignInClient } from './sign-in-client.ts'
+import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
 
 /** A callback path and the clients that are called back there; `iss` tells several apart. */
 export interface CallbackRoute {
@@ -106,6 +106,21 @@ async function complete(context: FlowContext, route: CallbackRoute, answer: Answ
   const { codeVerifier, nonce } = transaction
   const scope = [...client.provider.scope, ...transaction.scope]
   const redeemed = await client.exchangeCode({ code, redirectUri, codeVerifier, nonce, scope })
+  try {
+    return await signIn(context, answer, client, baseUrl, redeemed)
+  } catch (error) {
+    void context.revocations.discard(client, redeemed.tokens)
+    throw error
+  }
+}
+
+async function signIn(
+  context: FlowContext,
+  { transaction, session }: Answer,
+  client: SignInClient,
+  baseUrl: BaseUrl,
+  redeemed: RedeemedCode,
+): Promise<Reply> {
   const user = await client.user(redeemed)
   const userId = `${client.provider.id}:${user.id}`
   const account = {
@@ -116,7 +131,7 @@ async function complete(context: FlowContext, route: CallbackRoute, answer: Answ
   const returnTo = safeReturnTo(transaction.returnTo, { baseUrl, log: context.log })
   const { tokens } = redeemed
   const { setCookie, replaced } = await context.sessions.signIn({
-    current: answer.session,
+    current: session,
     user,
     userId,
     account,

@@ -142,6 +142,21 @@ describe('POST /logout', () => {
     expect(JSON.stringify(fixture.log.lines)).not.toContain('refresh of')
   })
 
+  it('closing lets a waiting revocation have its last try at once, and keeps no timer', async () => {
+    const fixture = new FlowsFixture()
+    const flows = fixture.flows()
+    const browser = fixture.browser(flows)
+    await browser.signIn()
+    fixture.client.revocation = async () => false
+    await browser.post('/logout')
+    flows.close()
+    await settled()
+    expect(fixture.client.revoked).toHaveLength(2)
+    expect(fixture.clock.pending).toBe(0)
+    await fixture.clock.advance(3_600)
+    expect(fixture.client.revoked).toHaveLength(2)
+  })
+
   it('case 43: stops trying once the token is revoked', async () => {
     const { fixture, browser } = await signedIn()
     fixture.client.revocation = async () => fixture.client.revoked.length > 1

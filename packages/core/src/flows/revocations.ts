@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import { within } from '../protocol/within.ts'
@@ -17,6 +17,9 @@ export class Revocations {
   readonly #vault: Pick<Vault, 'open'>
   readonly #clock: Clock
   readonly #log: Logger
+  /** What cuts the wait before a retry short, for each retry that waits. */
+  readonly #waiting = new Set<() => void>()
+  #isClosed = false
 
   constructor(parts: {
     readonly settings: { readonly providers: ProviderDirectory }
@@ -39,6 +42,20 @@ export class Revocations {
     await within(this.#clock, waitMs, tried)
   }
 
+  /**
+   * Revokes a token set that a failed sign-in leaves behind; not where that would end the user's whole authorization,
+   * which other sessions may still use. Never rejects.
+   */
+  async discard(client: SignInClient, tokens: TokenSet): Promise<void> {
+    if (client.provider.revocation === 'token') await client.revoke(tokens, { deadlineMs }).catch(() => false)
+  }
+
+  /** Lets every revocation that waits for its next try have it now, as the last one. */
+  close(): void {
+    this.#isClosed = true
+    for (const endWait of this.#waiting) endWait()
+  }
+
   async #tryOnce(grant: EndedGrant): Promise<void> {
     try {
       const client = await this.#providers.find(grant.account.provider)
@@ -59,10 +76,24 @@ export class Revocations {
 
   async #tryAgain(client: SignInClient, tokens: TokenSet): Promise<void> {
     for (const delayMs of retryAfterMs) {
-      await sleep(this.#clock, delayMs)
+      await this.#wait(delayMs)
       if (await client.revoke(tokens, { deadlineMs }).catch(() => false)) return
+      if (this.#isClosed) break
     }
     this.#gaveUp(client.provider.id)
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    return new Promise((resolve) => {
+      const endWait = (): void => {
+        cancel()
+        this.#waiting.delete(endWait)
+        resolve()
+      }
+      const cancel = this.#clock.after(delayMs, endWait)
+      this.#waiting.add(endWait)
+    })
   }
 
   #gaveUp(provider: string): void {

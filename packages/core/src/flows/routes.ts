@@ -81,6 +81,11 @@ export class Flows {
     return buttons(settings, baseUrl, safe)
   }
 
+  /** Lets revocations that wait for another try have it now, so that nothing keeps the process alive. */
+  close(): void {
+    this.#context.revocations.close()
+  }
+
   #configuredHandlers(): ReadonlyMap<string, Handler> {
     const { settings } = this.#context
     const { routes, providers } = settings

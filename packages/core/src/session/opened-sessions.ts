@@ -1,7 +1,7 @@
 import { randomId } from '../crypto/random.ts'
 import { SealError, type Sealer } from '../crypto/seal.ts'
 import type { Logger } from '../log.ts'
-import { storeUnavailable } from '../store/guarded-store.ts'
+import { recordUnreadable } from '../store/guarded-store.ts'
 import { LruMap } from '../store/lru-map.ts'
 import type { VersionedRecord } from '../store/store.ts'
 import { decodeSessionRecord, encodeSessionRecord, type SessionRecord } from './record.ts'
@@ -52,7 +52,7 @@ export class OpenedSessions {
         'A stored sign-in session does not open.',
       )
       if (error.fault === 'corrupt') return undefined
-      throw storeUnavailable(error.fault)
+      throw recordUnreadable(error.fault)
     }
   }
 

@@ -7,7 +7,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
-import type { GrantRef, SessionWrite, Store, VersionedRecord } from '../store/store.ts'
+import type { GrantRef, SessionWrite, SessionWriteOutcome, Store, VersionedRecord } from '../store/store.ts'
 import {
   type CookieSettings,
   type CookieShape,
@@ -73,7 +73,7 @@ export interface EndedGrant {
 
 /** What {@link Sessions} works with. The store turns its failures into `store_unavailable`. */
 export interface SessionParts {
-  readonly store: Pick<Store, 'sessions' | 'grants' | 'subjects'>
+  readonly store: Pick<Store, 'sessions' | 'subjects'>
   readonly sealer: Sealer
   readonly clock: Clock
   readonly log: Logger
@@ -145,9 +145,7 @@ export class Sessions {
     const ids = record.accounts.map((account) => account.grantId)
     const deleted = await this.#store.sessions.delete(locator, ids)
     this.#opened.forget(locator)
-    // The records come back in order, but without the missing ones: only a full answer says which is whose.
-    const records = deleted.length === ids.length ? deleted : []
-    return this.#ended(session, records)
+    return this.#ended(session, deleted)
   }
 
   /** The `Set-Cookie` value that removes the sign-in cookie. */
@@ -188,7 +186,6 @@ export class Sessions {
     const record = this.#newRecord(request, secret)
     const { subject, grantId } = record.accounts[0]
     const joined = await this.#store.subjects.join(subject, locator, record.expiresAt)
-    const held = request.current ? await this.#grantsOf(request.current) : []
     const sealed = this.#opened.seal(locator, record)
     const ttlSeconds = this.#ttlSeconds(record.expiresAt)
     const grant = request.sealGrant({ slot: locator, id: grantId })
@@ -199,12 +196,12 @@ export class Sessions {
       putGrants: [{ id: grantId, record: grant, ttlSeconds: this.#settings.absoluteSeconds }],
       deleteGrants: request.current?.record.accounts.map((account) => account.grantId) ?? [],
     })
-    if (written === 'moved') return 'moved'
+    if (written.outcome === 'moved') return 'moved'
     await this.#refuseIfEnded(locator, record, joined.now)
     return {
       session: { locator, version: sealed.version, record },
       setCookie: serializeCookie(this.#cookie, `${locator}.${secret}`, this.#settings.absoluteSeconds),
-      replaced: request.current ? await this.#ended(request.current, held, subject) : [],
+      replaced: request.current ? await this.#ended(request.current, written.deletedGrants, subject) : [],
     }
   }
 
@@ -225,7 +222,7 @@ export class Sessions {
   }
 
   /** A write whose answer was lost is asked for once more: the store answers the same for the same record. */
-  async #writeOnce(locator: string, write: SessionWrite): Promise<'written' | 'moved'> {
+  async #writeOnce(locator: string, write: SessionWrite): Promise<SessionWriteOutcome> {
     try {
       return await this.#store.sessions.write(locator, write)
     } catch {
@@ -243,12 +240,6 @@ export class Sessions {
       const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
       throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
     }
-  }
-
-  /** The grants of a session as they are now: what is deleted afterwards could no longer be revoked. */
-  async #grantsOf({ locator, record }: Session): Promise<readonly (VersionedRecord | undefined)[]> {
-    const read = record.accounts.map(({ grantId }) => this.#store.grants.read({ slot: locator, id: grantId }))
-    return Promise.all(read)
   }
 
   async #ended(

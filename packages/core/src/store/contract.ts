@@ -41,7 +41,7 @@ async function signIn(store: Store, sessionVersion = 's1', grantVersion = 'g1'):
     putGrants,
     deleteGrants: [],
   })
-  assert.equal(outcome, 'written')
+  assert.equal(outcome.outcome, 'written')
 }
 
 function check(name: string, run: (underTest: StoreUnderTest) => Promise<void>): StoreCheck {
@@ -65,7 +65,7 @@ const sessionChecks: readonly StoreCheck[] = [
       putGrants,
       deleteGrants: [],
     }
-    assert.equal(await store.sessions.write(ref.slot, write), 'written')
+    assert.equal((await store.sessions.write(ref.slot, write)).outcome, 'written')
     assertRecord(await store.sessions.read(ref.slot, lasting), written)
     assertRecord(await store.grants.read(ref), record('g1'))
   }),
@@ -80,7 +80,7 @@ const sessionChecks: readonly StoreCheck[] = [
         putGrants,
         deleteGrants: [ref.id],
       }
-      assert.equal(await store.sessions.write(ref.slot, write), 'moved')
+      assert.equal((await store.sessions.write(ref.slot, write)).outcome, 'moved')
     }
     assertRecord(await store.sessions.read(ref.slot, lasting), record('s1'))
     assertRecord(await store.grants.read(ref), record('g1'))
@@ -98,7 +98,7 @@ const sessionChecks: readonly StoreCheck[] = [
         putGrants,
         deleteGrants: [ref.id],
       }
-      assert.equal(await store.sessions.write(ref.slot, write), 'written')
+      assert.equal((await store.sessions.write(ref.slot, write)).outcome, 'written')
       assertRecord(await store.sessions.read(ref.slot, lasting), record('s2'))
       assert.equal(await store.grants.read(ref), undefined)
       assertRecord(await store.grants.read({ slot: ref.slot, id: 'second' }), record('g2'))
@@ -119,7 +119,7 @@ const sessionChecks: readonly StoreCheck[] = [
       putGrants: [],
       deleteGrants: [],
     }
-    assert.equal(await store.sessions.write(ref.slot, late), 'moved')
+    assert.equal((await store.sessions.write(ref.slot, late)).outcome, 'moved')
     assert.equal(await store.sessions.read(ref.slot, lasting), undefined)
   }),
   check(
@@ -128,15 +128,16 @@ const sessionChecks: readonly StoreCheck[] = [
       await signIn(store)
       await store.leases.take(ref, 'me', lasting)
       await store.leases.writeAttempt(ref, attempt('me', 'g1'), lasting)
-      const removed = await store.sessions.delete(ref.slot, [ref.id, 'never-there'])
-      assert.equal(removed.length, 1)
-      assertRecord(removed[0], record('g1'))
+      const removed = await store.sessions.delete(ref.slot, ['never-there', ref.id])
+      assert.equal(removed.length, 2)
+      assert.equal(removed[0], undefined)
+      assertRecord(removed[1], record('g1'))
       assert.deepEqual(await store.grants.observe(ref), {
         record: undefined,
         attempt: undefined,
         leaseOwner: undefined,
       })
-      assert.deepEqual(await store.sessions.delete(ref.slot, [ref.id]), [])
+      assert.deepEqual(await store.sessions.delete(ref.slot, [ref.id]), [undefined])
     },
   ),
   check(

@@ -9,6 +9,7 @@ import type {
   LeaseStore,
   SessionStore,
   SessionWrite,
+  SessionWriteOutcome,
   Store,
   SubjectStore,
   UsedMarkerStore,
@@ -143,21 +144,24 @@ class MemorySessions implements SessionStore {
     return this.#records.get(locator)
   }
 
-  async write(locator: string, write: SessionWrite): Promise<'written' | 'moved'> {
+  async write(locator: string, write: SessionWrite): Promise<SessionWriteOutcome> {
     const standing = this.#records.get(locator)?.version
-    if (standing === write.record.version) return 'written'
-    if (standing !== write.expectedVersion) return 'moved'
+    if (standing === write.record.version) return { outcome: 'written', deletedGrants: [] }
+    if (standing !== write.expectedVersion) return { outcome: 'moved' }
     this.#records.set(locator, write.record, write.ttlSeconds)
-    for (const id of write.deleteGrants) this.#grants.remove({ slot: locator, id })
+    const deletedGrants = write.deleteGrants.map((id) => this.#grants.remove({ slot: locator, id }))
     for (const grant of write.putGrants) {
       this.#grants.records.set(grantKey({ slot: locator, id: grant.id }), grant.record, grant.ttlSeconds)
     }
-    return 'written'
+    return { outcome: 'written', deletedGrants }
   }
 
-  async delete(locator: string, grantIds: readonly string[]): Promise<readonly VersionedRecord[]> {
+  async delete(
+    locator: string,
+    grantIds: readonly string[],
+  ): Promise<readonly (VersionedRecord | undefined)[]> {
     this.#records.take(locator)
-    return grantIds.flatMap((id) => this.#grants.remove({ slot: locator, id }) ?? [])
+    return grantIds.map((id) => this.#grants.remove({ slot: locator, id }))
   }
 }
 

@@ -27,6 +27,12 @@ export interface SessionWrite {
   readonly deleteGrants: readonly string[]
 }
 
+/** How a session's slot was changed. */
+export type SessionWriteOutcome =
+  /** `deletedGrants`: what stood there, in the order of the request; nothing when the same write had happened before. */
+  | { readonly outcome: 'written'; readonly deletedGrants: readonly (VersionedRecord | undefined)[] }
+  | { readonly outcome: 'moved' }
+
 /** Sign-in session records. Every method is one step that touches one slot. */
 export interface SessionStore {
   /** Reads the record and renews its time to live at once. */
@@ -35,9 +41,9 @@ export interface SessionStore {
    * Writes record and grants when the expected version stands there; `moved` otherwise, also when the record is gone.
    * A repeated call whose record already stands there answers `written`: a lost answer may be asked for again.
    */
-  write(locator: string, write: SessionWrite): Promise<'written' | 'moved'>
-  /** Deletes the record, the named grants and their attempts and leases. Returns the grants that were there. */
-  delete(locator: string, grantIds: readonly string[]): Promise<readonly VersionedRecord[]>
+  write(locator: string, write: SessionWrite): Promise<SessionWriteOutcome>
+  /** Deletes the record, the named grants and their attempts and leases. Returns the grants, in the order of the ids. */
+  delete(locator: string, grantIds: readonly string[]): Promise<readonly (VersionedRecord | undefined)[]>
 }
 
 /** How the last refresh of a grant went. Holds no secret, and never moves the grant's version. */
