@@ -187,10 +187,10 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
     const known = this.#parts.clients.listed.find(({ provider }) =>
       resourceServerOf(provider).origins.allows(url),
     )
-    if (known === undefined)
-      throw originRefused(url, accounts.length === 1 ? accounts[0]?.provider : undefined)
-    this.#requireSession()
-    throw noAccount(known.provider.id)
+    // With providers that are only known when asked for, the URL may well be one of theirs.
+    if (known !== undefined || this.#parts.clients.resolvesMore) this.#requireSession()
+    if (known !== undefined) throw noAccount(known.provider.id)
+    throw originRefused(url, accounts.length === 1 ? accounts[0]?.provider : undefined)
   }
 
   /** Of several accounts the one that signed in. */
