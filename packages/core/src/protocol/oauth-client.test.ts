@@ -211,6 +211,14 @@ describe('OAuthClient.refresh', () => {
     })
   })
 
+  it('does not take an answer about somebody else on trust when no keys can be had', async () => {
+    const jwt = idToken({ sub: 'user-2', nonce: undefined })
+    const { client, server } = clientFixture(openidProvider(), { body: { ...tokens, id_token: jwt } })
+    server.on('GET https://as.example/jwks', 'refused')
+    const answer = await client.refresh(tokenSet({ identity, idToken: idToken() }), { deadlineMs: 10_000 })
+    expect(answer).toMatchObject({ kind: 'retry', reason: 'garbage', refreshToken: 'rt1' })
+  })
+
   it('case 68: says client_fault when the secret is wrong', async () => {
     const { client } = clientFixture(oauthProvider(), { status: 401, body: { error: 'invalid_client' } })
     expect((await client.refresh(tokenSet(), { deadlineMs: 10_000 })).kind).toBe('client_fault')

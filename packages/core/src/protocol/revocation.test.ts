@@ -79,6 +79,12 @@ describe('OAuthClient.revoke', () => {
     expect((await revoke(answer)).done).toBe(done)
   })
 
+  it('case 43: takes a token that is already dead for revoked, and logs nothing', async () => {
+    const { done, server } = await revoke({ status: 400, body: { error: 'invalid_token' } })
+    expect(done).toBe(true)
+    expect(server.logged).toEqual([])
+  })
+
   it('case 43: logs a refusal without the token', async () => {
     const { server } = await revoke({ status: 403, body: { error: 'refresh-token-1' } })
     expect(server.logged).toEqual([expect.objectContaining({ event: 'revocation.refused', status: 403 })])
