@@ -19,14 +19,18 @@ export async function listen(app: RequestListener, port: number, close: () => Pr
     console.error(advice(error, port))
     process.exit(1)
   })
+  let stopping = false
   const stop = async (): Promise<void> => {
+    // A signal often comes twice: from the terminal and from npm.
+    if (stopping) return
+    stopping = true
     console.log('stopping …')
     server.close()
     server.closeAllConnections()
     await close()
     process.exit(0)
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
 }
 
 function advice(error: NodeJS.ErrnoException, port: number): string {

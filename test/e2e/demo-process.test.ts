@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { DemoProcess, freePort } from './demo-process.ts'
 
 describe('npm run demo', { timeout: 150_000 }, () => {
   it('prints users, redirect URIs and the address, and ends cleanly on Ctrl-C', async () => {
-    const demo = await DemoProcess.start({ REDIS_URL: 'redis://127.0.0.1:1' })
+    const demo = await start({ REDIS_URL: 'redis://127.0.0.1:1' })
     expect(demo.output).toContain('Spotify: emulated; sign in as Ada, Grace, Linus')
     expect(demo.output).toContain(`${demo.baseUrl}/callback/spotify`)
     expect(demo.output).toContain(`${demo.baseUrl}/callback/exbo`)
@@ -27,7 +27,7 @@ describe('npm run demo', { timeout: 150_000 }, () => {
   })
 
   it('uses the real provider where the environment has its credentials', async () => {
-    const demo = await DemoProcess.start({
+    const demo = await start({
       SPOTIFY_CLIENT_ID: 'client',
       SPOTIFY_CLIENT_SECRET: 'secret-of-client',
     })
@@ -44,3 +44,11 @@ describe('npm run demo', { timeout: 150_000 }, () => {
     expect(await demo.stop()).toBe(0)
   })
 })
+
+async function start(env: Readonly<Record<string, string>>): Promise<DemoProcess> {
+  const demo = await DemoProcess.start(env)
+  onTestFinished(async () => {
+    await demo.stop()
+  })
+  return demo
+}

@@ -41,6 +41,7 @@ export class DemoProcess {
       child.once('exit', (code) => reject(new Error(`The demo ended with ${code}:\n${output.join('')}`)))
       child.once('exit', () => clearTimeout(timer))
     })
+    process.once('exit', () => child.kill('SIGKILL'))
     await ready
     return new DemoProcess(`http://127.0.0.1:${port}`, child, output)
   }
