@@ -25,7 +25,7 @@ close()
 
 /** Style, types and the build, one after the other: each is quick, and their output stays readable. */
 async function checks() {
-  await check('style', tool('biome'), ['check', '.'])
+  await check('style', tool('biome'), ['check', '--error-on-warnings', '.'])
   await check('types', tool('tsc'), ['-p', 'tsconfig.json'])
   try {
     await build()
