@@ -9,6 +9,7 @@ import {
   type OAuth2Options,
   oauth2,
   oidc,
+  type ProviderPreset,
 } from '@latchkey/express'
 import {
   type AuthorizationServer,
@@ -33,6 +34,10 @@ export interface HarnessSetup {
   readonly provider?: Partial<OAuth2Options<'example'>>
   readonly server?: Partial<AuthorizationServerOptions>
   readonly options?: Partial<LatchkeyOptions<'example'>>
+  /** Servers of another harness, for a second process of the same app. That one closes them. */
+  readonly servers?: HarnessServers
+  /** Providers beside `example`. */
+  readonly others?: readonly ProviderPreset[]
   /** Runs before `app.use(auth)`. */
   readonly before?: (app: Express) => void
   /** The app's own routes beside those of the harness. */
@@ -89,33 +94,18 @@ afterEach(async () => {
  * logged, threw and sent.
  */
 export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
-  const clock = new TestClock()
-  const marks = new SecretMarks()
   const app = express()
   app.set('env', 'test')
   const { server, origin } = await listen(app)
-  const as = await startAuthorizationServer({
-    clients: [
-      {
-        clientId: 'example-client',
-        clientSecret: 'example-client-secret',
-        redirectUris: [`${origin}/callback/example`],
-      },
-    ],
-    clock,
-    marks,
-    oidc: setup.openid ?? false,
-    ...setup.server,
-  })
-  const rs = await startResourceServer({ accepts: (token) => claimsOf(as, token), clock, marks })
-  const evil = await startForeignServer({ marks })
+  const servers = setup.servers ?? (await startServers(setup))
+  const { as, rs, evil, clock } = servers
+  as.registerRedirectUri(`${origin}/callback/example`)
   const logged: LogLine[] = []
   const errors: unknown[] = []
   const sent: string[] = []
-  const servers = { as, rs, evil, clock }
   const auth = latchkey({
     baseUrl: origin,
-    providers: [providerOf(setup, as, rs)],
+    providers: [providerOf(setup, as, rs), ...(setup.others ?? [])],
     clock,
     logger: recorder(logged),
     ...setup.options,
@@ -154,11 +144,25 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
         server.closeAllConnections()
       })
       await auth.close()
-      await Promise.all([as.close(), rs.close(), evil.close()])
+      if (setup.servers === undefined) await Promise.all([as.close(), rs.close(), evil.close()])
     },
   }
   running.push(harness)
   return harness
+}
+
+async function startServers(setup: HarnessSetup): Promise<HarnessServers> {
+  const clock = new TestClock()
+  const marks = new SecretMarks()
+  const client = {
+    clientId: 'example-client',
+    clientSecret: 'example-client-secret',
+    redirectUris: [],
+  }
+  const oidc = setup.openid ?? false
+  const as = await startAuthorizationServer({ clients: [client], clock, marks, oidc, ...setup.server })
+  const rs = await startResourceServer({ accepts: (token) => claimsOf(as, token), clock, marks: as.marks })
+  return { as, rs, clock, evil: await startForeignServer({ marks: as.marks }) }
 }
 
 /** Searches every secret that the authorization server minted in everything that left the app. */
