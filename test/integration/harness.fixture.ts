@@ -34,7 +34,7 @@ export interface HarnessSetup {
   readonly provider?: Partial<OAuth2Options<'example'>>
   readonly server?: Partial<AuthorizationServerOptions>
   readonly options?: Partial<LatchkeyOptions<'example'>>
-  /** Servers of another harness, for a second process of the same app. That one closes them. */
+  /** Of `startServers`, for several processes of the same app. Absent: its own. */
   readonly servers?: HarnessServers
   /** Providers beside `example`. */
   readonly others?: readonly ProviderPreset[]
@@ -79,12 +79,15 @@ export interface LogLine {
 }
 
 const running: Harness[] = []
+const runningServers: HarnessServers[] = []
 
 afterEach(async () => {
-  for (const harness of running.splice(0)) {
-    await harness.close()
-    expectNoLeak(harness)
+  const finished = running.splice(0)
+  for (const harness of finished) await harness.close()
+  for (const { as, rs, evil } of runningServers.splice(0)) {
+    await Promise.all([as.close(), rs.close(), evil.close()])
   }
+  for (const harness of finished) expectNoLeak(harness)
 })
 
 /**
@@ -98,7 +101,7 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
   app.set('env', 'test')
   const { server, origin } = await listen(app)
   const servers = setup.servers ?? (await startServers(setup))
-  const { as, rs, evil, clock } = servers
+  const { as, rs, clock } = servers
   as.registerRedirectUri(`${origin}/callback/example`)
   const logged: LogLine[] = []
   const errors: unknown[] = []
@@ -144,14 +147,16 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
         server.closeAllConnections()
       })
       await auth.close()
-      if (setup.servers === undefined) await Promise.all([as.close(), rs.close(), evil.close()])
     },
   }
   running.push(harness)
   return harness
 }
 
-async function startServers(setup: HarnessSetup): Promise<HarnessServers> {
+/** Starts the servers around an app. They stop at the end of the test. */
+export async function startServers(
+  setup: Pick<HarnessSetup, 'openid' | 'server'> = {},
+): Promise<HarnessServers> {
   const clock = new TestClock()
   const marks = new SecretMarks()
   const client = {
@@ -162,15 +167,30 @@ async function startServers(setup: HarnessSetup): Promise<HarnessServers> {
   const oidc = setup.openid ?? false
   const as = await startAuthorizationServer({ clients: [client], clock, marks, oidc, ...setup.server })
   const rs = await startResourceServer({ accepts: (token) => claimsOf(as, token), clock, marks: as.marks })
-  return { as, rs, clock, evil: await startForeignServer({ marks: as.marks }) }
+  const servers = { as, rs, clock, evil: await startForeignServer({ marks: as.marks }) }
+  runningServers.push(servers)
+  return servers
 }
 
-/** Searches every secret that the authorization server minted in everything that left the app. */
+/**
+ * Searches every secret that the authorization server minted in everything that left the app, and every cookie that
+ * the app made in what it logged and threw.
+ */
 export function expectNoLeak({ as, logged, errors, sent, evil }: Harness): void {
-  expect(as.marks.findIn(inspect(logged, { depth: Infinity })), 'secrets in the log').toEqual([])
+  const log = inspect(logged, { depth: Infinity })
+  expect(as.marks.findIn(log), 'secrets in the log').toEqual([])
   for (const error of errors) expect(as.marks.findIn(error), 'secrets in an error').toEqual([])
   expect(as.marks.findIn(sent.join('\n')), 'secrets sent to browsers').toEqual([])
   expect(as.marks.findIn(Buffer.from(evil.received)), 'secrets at a foreign origin').toEqual([])
+  const told = log + errors.map((error) => inspect(error, { depth: Infinity, showHidden: true })).join('\n')
+  expect(cookiesIn(sent).filter((value) => told.includes(value)).length, 'cookies in the log').toBe(0)
+}
+
+/** What our cookies hold, and each part of it that a dot sets apart. */
+function cookiesIn(sent: readonly string[]): readonly string[] {
+  const values = sent.flatMap((text) => [...text.matchAll(/(?:latchkey|lk\.t)[^=";]*=([^";]+)/g)])
+  const secrets = values.flatMap(([, value = '']) => [value, ...value.split('.')])
+  return [...new Set(secrets)].filter((secret) => secret.length >= 20)
 }
 
 /** The lines of the log that name this event. */
