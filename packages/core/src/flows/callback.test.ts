@@ -222,7 +222,9 @@ describe('GET /callback/:provider', () => {
   )
 
   it('lets several providers share a callback path only when iss tells them apart', async () => {
-    const clients = ['one', 'two'].map((id) => new ScriptedSignInClient(id, { callbackPath: '/back' }))
+    const clients = ['one', 'two'].map(
+      (id) => new ScriptedSignInClient(id, { callbackPath: '/back', issuer: `https://${id}.example` }),
+    )
     const fixture = new FlowsFixture({ clients })
     for (const id of ['one', 'two']) {
       const browser = fixture.browser()
@@ -233,6 +235,17 @@ describe('GET /callback/:provider', () => {
       expectRefused(await browser.get(`/back${without}`))
     }
     expect(reasons(fixture)).toEqual(['iss', 'iss'])
+  })
+
+  it('case 7: gives no code to a provider without issuer on a shared callback path', async () => {
+    const honest = new ScriptedSignInClient('one', { callbackPath: '/back', issuer: 'https://one.example' })
+    const hostile = new ScriptedSignInClient('two', { callbackPath: '/back' })
+    const fixture = new FlowsFixture({ clients: [honest, hostile] })
+    const browser = fixture.browser()
+    const query = new URL(await browser.begin('two'), 'https://x').search
+    expectRefused(await browser.get(`/back${query}&iss=https://one.example`))
+    expect(reasons(fixture)).toEqual(['iss'])
+    expect([...honest.exchanges, ...hostile.exchanges]).toEqual([])
   })
 
   it.each([

@@ -101,7 +101,9 @@ interface Answer {
 async function complete(context: FlowContext, route: CallbackRoute, answer: Answer): Promise<Reply> {
   const { transaction, parameters, state } = answer
   const { client, baseUrl, redirectUri } = clientOf(context, route, transaction)
-  if (route.clients.length > 1 && !parameters.has('iss')) reject('invalid_callback', 'iss')
+  // Clients that share a path are told apart by `iss` alone, which a client without an issuer never compares.
+  const isToldApart = client.provider.issuer !== undefined && parameters.has('iss')
+  if (route.clients.length > 1 && !isToldApart) reject('invalid_callback', 'iss')
   const { code } = await client.readAuthorizationResponse(parameters, { state })
   const { codeVerifier, nonce } = transaction
   const scope = [...client.provider.scope, ...transaction.scope]
