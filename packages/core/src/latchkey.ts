@@ -6,7 +6,7 @@ import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
 import { Flows } from './flows/routes.ts'
 import { ProviderClients } from './latchkey/provider-clients.ts'
-import { checkRedirectUri } from './options/providers.ts'
+import { checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
 import { OAuthClient } from './protocol/oauth-client.ts'
 import { type RequestOAuth, requestOAuth, type SessionOutcome, sessionOf } from './request-oauth.ts'
@@ -102,6 +102,7 @@ export class Latchkey<Id extends string = string> {
       events,
       log,
     })
+    warnOfSharedCallback(settings.providers, (provider) => callbackPath(settings, provider), log)
     this.events = events
     this.providers = this.#describeProviders()
     this.paths = [

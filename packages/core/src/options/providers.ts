@@ -1,3 +1,4 @@
+import type { Logger } from '../log.ts'
 import { isLoopbackLiteral } from '../protocol/endpoint-url.ts'
 import type { Provider, ProviderPreset } from '../protocol/provider.ts'
 import { type Environment, resolveClient } from '../providers/resolve-client.ts'
@@ -29,4 +30,26 @@ export function checkRedirectUri({ id, name, redirectUriRule }: Provider, redire
     `${name} ("${id}") does not accept the redirect URI ${redirectUri}: it wants https, or http on 127.0.0.1, and ` +
       'never localhost. Change the option baseUrl.',
   )
+}
+
+/**
+ * Warns of providers that could not be told apart when they answer: on a shared callback path only `iss` says who it
+ * was (RFC 9207), and only a provider with an issuer compares it. Their sign-ins are refused.
+ */
+export function warnOfSharedCallback(
+  providers: readonly Provider[],
+  pathOf: (provider: Provider) => string,
+  log: Logger,
+): void {
+  for (const provider of providers) {
+    const { id, issuer } = provider
+    const path = pathOf(provider)
+    const isShared = providers.some((other) => other.id !== id && pathOf(other) === path)
+    if (!isShared || issuer !== undefined) continue
+    const message = `Sign-ins at "${id}" will be refused: it shares the callback path ${path} and has no issuer.`
+    log.warn(
+      { event: 'options.shared_callback', provider: id },
+      `${message} Give it a callbackPath of its own.`,
+    )
+  }
 }
