@@ -22,10 +22,11 @@ const data: PresetData = {
     },
   },
   resourceOrigins: ['https://eapi.stalcraft.net', 'https://exbo.net'],
-  // The error body is not documented; its tokens look like those of a server that answers 401 `invalid_request`.
-  deadRefresh: [{ error: 'invalid_grant' }, { error: 'invalid_request', status: 401 }],
-  // Each exchange or refresh invalidates all earlier tokens of that user.
+  // The token error body is not documented, so a refusal in any other shape than `invalid_grant` deletes nothing.
+  deadRefresh: [{ error: 'invalid_grant' }],
+  // Whether a refresh ends the access token before it is not known: waiting for the new one is right either way.
   refreshEndsAccessToken: true,
+  // Each code exchange ends all earlier tokens of that user.
   exclusive: true,
 }
 
