@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { memoryStore, type Store } from '@latchkey/express'
 import { CookieJar, UserAgent } from '@latchkey/testing'
 import {
@@ -36,7 +37,7 @@ export async function startTwoProcesses(setup: HarnessSetup = {}): Promise<TwoPr
   const commands: string[] = []
   const options = {
     baseUrl: publicOrigin,
-    secret: 'the secret that both processes seal with',
+    secret: randomBytes(32).toString('base64url'),
     store: watched(memoryStore({ clock: servers.clock }), commands),
     ...setup.options,
   }
