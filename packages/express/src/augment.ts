@@ -11,12 +11,15 @@ import type {} from 'express-session' // gives every Express request its `sessio
 // biome-ignore lint/suspicious/noEmptyInterface: apps add `auth` to it
 export interface Register {}
 
-/** The ids of the registered providers, or `string`. */
-export type RegisteredId = Register extends {
+/** The provider ids of a {@link Register}, or `string` when nothing is registered. */
+export type IdsOf<Registered> = Registered extends {
   readonly auth: { readonly providers: readonly { readonly id: infer Id extends string }[] }
 }
   ? Id
   : string
+
+/** The ids of the registered providers, or `string`. */
+export type RegisteredId = IdsOf<Register>
 
 declare global {
   namespace Express {
