@@ -5,6 +5,7 @@ import type { Reply } from './flows/http.ts'
 import type { Provider } from './protocol/provider.ts'
 import { oauth2 } from './providers/index.ts'
 import { type RequestOAuth, requestOAuth, type SessionOutcome } from './request-oauth.ts'
+import { subjectKey } from './session/subject.ts'
 import { Agent } from './transport/undici.ts'
 import type { Grant, RefreshingClient } from './vault/grant.ts'
 
@@ -90,7 +91,7 @@ function sessionOf(accounts: readonly (readonly [string, string])[]) {
         provider: name,
         id: accountId,
         grantId: `grant-secret-${accountId}`,
-        subject: `subject-secret-${accountId}`,
+        subject: subjectKey({ identity: () => name }, accountId),
       })),
       loginAt: 1_000,
       expiresAt: 2_000,

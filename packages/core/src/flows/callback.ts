@@ -4,6 +4,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { BaseUrl } from '../session/base-url.ts'
 import { safeReturnTo } from '../session/return-to.ts'
 import type { Session } from '../session/sessions.ts'
+import { subjectKey } from '../session/subject.ts'
 import {
   type OpenTransaction,
   transactionId,
@@ -128,7 +129,7 @@ async function signIn(
   const account = {
     provider: client.provider.id,
     id: user.id,
-    subject: digest('subject', client.identity(), user.id),
+    subject: subjectKey(client, user.id),
   }
   const returnTo = safeReturnTo(transaction.returnTo, { baseUrl, log: context.log })
   const { tokens } = redeemed

@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import { within } from '../protocol/within.ts'
 import type { EndedGrant } from '../session/sessions.ts'
+import { subjectKey } from '../session/subject.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { ProviderDirectory } from './settings.ts'
 import type { SignInClient } from './sign-in-client.ts'
@@ -68,6 +69,8 @@ export class Revocations {
   }
 
   #revocableTokens(client: SignInClient, grant: EndedGrant): TokenSet | undefined {
+    // The provider may be configured with another server or client by now.
+    if (subjectKey(client, grant.account.id) !== grant.account.subject) return undefined
     // Where revoking ends the whole authorization, the user's other sessions still need it.
     if (client.provider.revocation === 'authorization' && !grant.lastOfSubject) return undefined
     const opened = this.#vault.open(grant.ref, grant.record)

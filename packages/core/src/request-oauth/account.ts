@@ -4,6 +4,7 @@ import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
 import type { SessionAccount } from '../session/record.ts'
+import { subjectKey } from '../session/subject.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Grant, GrantHandle, RefreshingClient } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -111,11 +112,31 @@ export class SessionBoundAccount<Id extends string> implements Account<Id> {
     const { provider, id, grantId } = this.#pointer
     const client = await this.#parts.clients.find(provider)
     if (client === undefined) throw unknownProvider(provider)
+    if (!belongs(this.#pointer, client)) throw issuedElsewhere(client)
     return {
       client,
       handle: { ref: { slot: this.#locator, id: grantId }, client, account: { provider, id } },
     }
   }
+}
+
+/** The client that each pointer was last found to belong to: records are shared by many requests. */
+const owners = new WeakMap<SessionAccount, RefreshingClient>()
+
+/** True when the tokens were issued by the server, and to the client, that the provider is configured with now. */
+function belongs(pointer: SessionAccount, client: RefreshingClient): boolean {
+  if (owners.get(pointer) === client) return true
+  if (subjectKey(client, pointer.id) !== pointer.subject) return false
+  owners.set(pointer, client)
+  return true
+}
+
+function issuedElsewhere({ provider: { id, name } }: RefreshingClient): LatchkeyError {
+  const message = `The tokens were issued to another client, or by another server, than ${name} is configured with.`
+  return new LatchkeyError('login_required', `${message} Sign in again.`, {
+    provider: id,
+    reason: 'no_account',
+  })
 }
 
 /** The error for a provider id that is not configured. */
