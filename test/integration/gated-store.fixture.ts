@@ -1,0 +1,61 @@
+import { memoryStore, type Store } from '@latchkey/express'
+import type { TestClock } from '@latchkey/testing'
+
+/** One stop on the way to the store. */
+export interface Gate {
+  /** Resolves when the first command has come to the gate. */
+  readonly arrived: Promise<void>
+  open(): void
+}
+
+/** A memory store whose commands can be stopped one by one, before they are carried out. */
+export class GatedStore {
+  readonly store: Store
+  readonly #gates = new Map<string, { readonly arrive: () => void; readonly opened: Promise<void> }>()
+
+  constructor(clock: TestClock) {
+    const memory = memoryStore({ clock })
+    this.store = {
+      ...memory,
+      sessions: this.#gated('sessions', memory.sessions),
+      grants: this.#gated('grants', memory.grants),
+      leases: this.#gated('leases', memory.leases),
+    }
+  }
+
+  /** Stops the next command with this name, such as `leases.take`, until the gate is opened. */
+  stop(command: string): Gate {
+    const [arrived, opened] = [signal(), signal()]
+    this.#gates.set(command, { arrive: arrived.give, opened: opened.given })
+    return { arrived: arrived.given, open: opened.give }
+  }
+
+  #gated<Port extends object>(port: string, target: Port): Port {
+    return new Proxy(target, {
+      get: (_target, property) => {
+        const member: unknown = Reflect.get(target, property)
+        if (typeof member !== 'function') return member
+        return async (...args: readonly unknown[]) => {
+          await this.#pass(`${port}.${String(property)}`)
+          return Reflect.apply(member, target, args)
+        }
+      },
+    })
+  }
+
+  async #pass(command: string): Promise<void> {
+    const gate = this.#gates.get(command)
+    if (gate === undefined) return
+    this.#gates.delete(command)
+    gate.arrive()
+    await gate.opened
+  }
+}
+
+function signal(): { readonly given: Promise<void>; readonly give: () => void } {
+  let give = (): void => {}
+  const given = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  return { given, give }
+}

@@ -1,0 +1,94 @@
+import type { LatchkeyError, RequestOAuth } from '@latchkey/express'
+import type { UserAgent } from '@latchkey/testing'
+import type { Express } from 'express'
+import { expect } from 'vitest'
+import { type Harness, type HarnessSetup, startHarness } from './harness.fixture.ts'
+
+/** A harness with a browser signed in, and the `req.oauth` of one of its requests. */
+export interface SignedIn extends Harness {
+  readonly visitor: UserAgent
+  readonly oauth: RequestOAuth
+  /** The `req.oauth` of one more request, of this browser or another. */
+  oauthOf(browser: UserAgent): Promise<RequestOAuth>
+  /** The newest refresh generation at the authorization server, its access token compared with the vault's. */
+  expectVaultIsLive(user?: string): Promise<void>
+}
+
+/** Starts a harness and signs Ada in, long enough ago that a refresh is not held back for being too soon. */
+export async function startSignedIn(setup: HarnessSetup = {}): Promise<SignedIn> {
+  const held: RequestOAuth[] = []
+  const harness = await startHarness({
+    ...setup,
+    routes: (app, ...rest) => {
+      holdRoute(app, held)
+      setup.routes?.(app, ...rest)
+    },
+  })
+  const oauthOf = async (browser: UserAgent): Promise<RequestOAuth> => {
+    await browser.get(`${harness.origin}/hold`)
+    const oauth = held.pop()
+    if (oauth === undefined) throw new Error('no req.oauth')
+    return oauth
+  }
+  const visitor = await harness.signedIn()
+  const oauth = await oauthOf(visitor)
+  await harness.clock.advance(11)
+  const expectVaultIsLive = async (user = 'user-ada'): Promise<void> => {
+    const live = harness.as.liveFor(user)
+    const { value } = await oauth.accessToken()
+    expect(value === live?.accessToken, 'the vault has the newest access token').toBe(true)
+    expect({ revoked: live?.revoked, family: live?.familyRevoked }).toEqual({ revoked: false, family: false })
+  }
+  return { ...harness, visitor, oauth, oauthOf, expectVaultIsLive }
+}
+
+function holdRoute(app: Express, held: RequestOAuth[]): void {
+  app.get('/hold', (req, res) => {
+    held.push(req.oauth as unknown as RequestOAuth) // whatever ids another program registered
+    res.end()
+  })
+}
+
+/** One call of an API, however it was made. */
+export interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+/** What both ways of calling an API take. */
+export interface CallInit {
+  readonly method?: string
+  readonly headers?: unknown
+  readonly body?: unknown
+  readonly signal?: AbortSignal
+}
+
+/** One way to call an API. */
+export type Call = (oauth: RequestOAuth, url: string, init?: CallInit) => Promise<Answer>
+
+const withFetch: Call = async (oauth, url, init) => {
+  const reply = await oauth.fetch(url, init as RequestInit) // wrong types are part of some tests
+  return { status: reply.status, text: await reply.text(), headers: Object.fromEntries(reply.headers) }
+}
+
+const withRequest: Call = async (oauth, url, init) => {
+  const reply = await oauth.request(url, init as Parameters<RequestOAuth['request']>[1]) // as above
+  return { status: reply.statusCode, text: await reply.body.text(), headers: reply.headers }
+}
+
+/** For `describe.each`: both ways. */
+export const bothWays: readonly (readonly [name: 'fetch' | 'request', call: Call])[] = [
+  ['fetch', withFetch],
+  ['request', withRequest],
+]
+
+/** The fields of the error that a promise is rejected with; fails when it is not. */
+export async function failure(promise: Promise<unknown>): Promise<Partial<LatchkeyError>> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  expect(outcome, 'an error').toBeInstanceOf(Error)
+  return outcome as Partial<LatchkeyError> // any error has some of the fields
+}
