@@ -1,5 +1,4 @@
 import type { RequestOAuth } from '@latchkey/core'
-import type {} from 'express-session' // gives every Express request its `session`
 
 /**
  * Tells `req.oauth` which provider ids there are. Optional; once per app:
@@ -20,6 +19,9 @@ export type IdsOf<Registered> = Registered extends {
 
 /** The ids of the registered providers, or `string`. */
 export type RegisteredId = IdsOf<Register>
+
+// Its declarations give every Express request its `session`; an unused import would not reach the published types.
+export type { SessionData } from 'express-session'
 
 declare global {
   namespace Express {

@@ -39,5 +39,5 @@ export {
   type TypedEmitter,
   type User,
 } from '@latchkey/core'
-export type { Register, RegisteredId } from './augment.ts'
+export type { Register, RegisteredId, SessionData } from './augment.ts'
 export { type Latchkey, latchkey } from './middleware.ts'
