@@ -109,4 +109,22 @@ describe('parseTarget', () => {
   it('asks for an absolute URL', () => {
     expect(() => parseTarget('/v1/me')).toThrow('must be absolute')
   })
+
+  it.each(['data:text/plain,x', 'blob:https://api.example.com/0', 'https://user@api.example.com/'])(
+    'refuses %j before anybody asks whose origin it is',
+    (target) => {
+      expect(() => parseTarget(target)).toThrow(expect.objectContaining({ code: 'origin_not_allowed' }))
+    },
+  )
+})
+
+describe('AllowedOrigins.allows', () => {
+  it.each([
+    ['https://api.example.com/x', true],
+    ['blob:https://api.example.com/0', false],
+    ['https://user@api.example.com/', false],
+    ['https://evil.example/', false],
+  ])('says of %j: %j', (target, allowed) => {
+    expect(origins.allows(new URL(target))).toBe(allowed)
+  })
 })
