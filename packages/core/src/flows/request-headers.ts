@@ -6,11 +6,12 @@ export function headerOf({ headers }: PlainRequest, name: string): string | unde
   return typeof value === 'object' ? value.join(', ') : value
 }
 
+/** Where browsers past and present say what a request is for; the last one is Safari's, for its page previews. */
+const purposeHeaders = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose']
+
 /** True when the browser only guesses that the user may want this page: nothing may be spent on it. */
 export function isPrefetch(request: PlainRequest): boolean {
-  const purpose =
-    headerOf(request, 'sec-purpose') ?? headerOf(request, 'purpose') ?? headerOf(request, 'x-moz')
-  return purpose !== undefined && /prefetch|prerender|preview/i.test(purpose)
+  return purposeHeaders.some((name) => /prefetch|prerender|preview/i.test(headerOf(request, name) ?? ''))
 }
 
 /** False when the browser says that the answer is not for a page of its own: an image, a frame, a script's fetch. */
