@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { filesBelow, packageFolders, read, sourceFiles, withoutComments } from './source-files.ts'
 
 const longestFile = 300
-const vagueNames = /^(utils?|helpers?|common|types|misc|shared|lib)(\.|$)/
+const vagueNames = /^(utils?|helpers?|common|types|misc|shared|lib)((\.fixture)?\.ts)?$/
 const sources = packageFolders().flatMap(sourceFiles)
 const typescript = ['packages', 'examples', 'test'].flatMap(filesBelow).filter((file) => file.endsWith('.ts'))
 
