@@ -67,7 +67,8 @@ export interface CallInit {
 /** One way to call an API. */
 export type Call = (oauth: RequestOAuth, url: string, init?: CallInit) => Promise<Answer>
 
-const withFetch: Call = async (oauth, url, init) => {
+/** Through `req.oauth.fetch`. */
+export const fetchCall: Call = async (oauth, url, init) => {
   const reply = await oauth.fetch(url, init as RequestInit) // wrong types are part of some tests
   return { status: reply.status, text: await reply.text(), headers: Object.fromEntries(reply.headers) }
 }
@@ -79,7 +80,7 @@ const withRequest: Call = async (oauth, url, init) => {
 
 /** For `describe.each`: both ways. */
 export const bothWays: readonly (readonly [name: 'fetch' | 'request', call: Call])[] = [
-  ['fetch', withFetch],
+  ['fetch', fetchCall],
   ['request', withRequest],
 ]
 
