@@ -47,7 +47,9 @@ describe.skipIf(chromiumPath === undefined)('the demo in a browser', { timeout: 
         const tabs = [visitor.page, await visitor.openTab()]
 
         await visitor.tokenHasRunOut()
+        await visitor.markPage()
         const atOnce = await visitor.press('Call it 50 times at once')
+        expect(await visitor.isStillOnTheSamePage()).toBe(script)
         expect(atOnce).toBe(`50 of 50 answers were good. ${provider} saw 1 token request.`)
         expect(await visitor.refreshCount()).toBe(1)
 

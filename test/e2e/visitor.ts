@@ -73,6 +73,16 @@ export class Visitor {
     return (await page.locator('[data-result]').textContent()) ?? ''
   }
 
+  /** Leaves a mark that is gone as soon as another page, or the same one anew, is loaded. */
+  async markPage(): Promise<void> {
+    await this.page.evaluate('globalThis.marked = true')
+  }
+
+  /** True while the marked page was not left or loaded anew. */
+  async isStillOnTheSamePage(): Promise<boolean> {
+    return this.page.evaluate('globalThis.marked === true')
+  }
+
   /** How often the page says that the token was refreshed. */
   async refreshCount(page: Page = this.page): Promise<number> {
     return Number(await page.locator('[data-refreshed]').textContent())
