@@ -3,6 +3,8 @@ import type { TokenAnswer } from '../protocol/token.ts'
 import type { Attempt, AttemptFailure } from '../store/store.ts'
 
 const defaultCoolDownSeconds = 10
+/** So far apart may the clocks of two processes be. */
+const clockDifferenceSeconds = 60
 
 /** A token answer that brought nothing and ends nothing. */
 export type FailedAnswer = Extract<TokenAnswer, { kind: 'refused' | 'client_fault' | 'retry' }>
@@ -29,8 +31,11 @@ export function coolingDown(
   version: string,
   now: number,
 ): AttemptFailure | undefined {
-  const runs = attempt?.version === version && (attempt.coolDownUntil ?? 0) > now
-  return runs ? attempt.failure : undefined
+  if (attempt?.version !== version || attempt.coolDownUntil === undefined) return undefined
+  const left = attempt.coolDownUntil - now
+  // More left than there ever was: a clock was set back, and must not make the outage last that much longer.
+  const longest = attempt.coolDownUntil - attempt.startedAt + clockDifferenceSeconds
+  return left > 0 && left <= longest ? attempt.failure : undefined
 }
 
 /** The error that a failure is thrown as. */

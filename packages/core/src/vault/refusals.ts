@@ -37,6 +37,9 @@ export class Refusals {
 
   isCircuitOpen(clientIdentity: string): boolean {
     const until = this.#openUntil.get(clientIdentity)
-    return until !== undefined && until > this.#clock.now()
+    if (until === undefined) return false
+    const left = until - this.#clock.now()
+    // More left than there ever was: the clock was set back.
+    return left > 0 && left <= circuitSeconds
   }
 }
