@@ -127,7 +127,8 @@ export function escapeOf(location: string | undefined, origin: string): string |
   if (read.origin !== origin) return 'another origin'
   if (/^[/\\]{2}/.test(read.pathname)) return 'another origin once its dot segments are gone'
   if (location[0] !== '/' || /^[/\\]$/.test(location[1] ?? '')) return 'not a path'
-  return /[^\x21-\x7e]/.test(location) ? 'an odd character' : undefined
+  // Readers do not agree on what a backslash is.
+  return /[^\x21-\x7e]|\\/.test(location) ? 'an odd character' : undefined
 }
 
 /** Percent-encodes UTF-8 as `encodeURIComponent` does, lone surrogates too (as the three bytes that CESU-8 has). */

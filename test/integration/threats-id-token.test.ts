@@ -101,6 +101,8 @@ describe('case 10: ID-token matrix', () => {
       ...claim('iat', [undefined, null, 'now', String(now()), [now()], now() + 3_600]),
       ...claim('exp', [undefined, null, 'later', String(now() + 60), 0, -1, now() - 31, now() - 3_600]),
       ['exp before iat', signed({ claims: { iat: now() + 20, exp: now() + 10 } })],
+      ['expired beyond the tolerance', signed({ claims: { iat: now() - 3_600, exp: now() - 31 } })],
+      ['not valid yet, beyond the tolerance', signed({ claims: { nbf: now() + 120 } })],
       ...claim('nbf', [now() + 3_600, 'soon', null]),
       ...claim('at_hash', ['', 'AAAAAAAAAAAAAAAAAAAAAA', null, 7, []]),
       ['alg none', (build) => build.unsecured()],
