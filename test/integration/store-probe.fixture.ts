@@ -1,0 +1,97 @@
+import type { VersionedRecord } from '@latchkey/core'
+import { memoryStore, type Store } from '@latchkey/express'
+import type { TestClock } from '@latchkey/testing'
+
+/** One command that Latchkey gave to the store. */
+export interface StoreCommand {
+  /** Port and method: `sessions.read`. */
+  readonly name: string
+  readonly args: readonly unknown[]
+}
+
+/** Replaces the answer of a command. */
+export type ChangeAnswer = (answer: unknown, ...args: readonly unknown[]) => unknown
+
+/** A record as it was stored, and under which name. */
+export interface StoredRecord {
+  /** A session's locator, or a grant's `<locator>/<id>`. */
+  readonly name: string
+  readonly record: VersionedRecord
+}
+
+/** A memory store that can be watched and lied about. */
+export interface StoreProbe {
+  readonly store: Store
+  /** Every command, in order. */
+  readonly commands: readonly StoreCommand[]
+  /** Names of the commands since the last look at them. */
+  newCommands(): readonly string[]
+  /** From now on the command answers what `change` makes of its answer; without it, the truth again. */
+  answer(command: string, change?: ChangeAnswer): void
+  /** Session records in the order in which they were written. */
+  sessions(): readonly StoredRecord[]
+  /** Grant records in the order in which they were written. */
+  grants(): readonly StoredRecord[]
+}
+
+const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'appSessions'] as const
+
+/** A fresh store on this clock. */
+export function probedStore(clock: TestClock): StoreProbe {
+  const commands: StoreCommand[] = []
+  const changes = new Map<string, ChangeAnswer>()
+  const plain = memoryStore({ clock })
+  const probed = Object.fromEntries(ports.map((port) => [port, probe(port, plain[port], commands, changes)]))
+  let seen = 0
+  return {
+    store: { ...plain, ...probed },
+    commands,
+    newCommands: () => {
+      const names = commands.slice(seen).map(({ name }) => name)
+      seen = commands.length
+      return names
+    },
+    answer: (command, change) => {
+      if (change === undefined) changes.delete(command)
+      else changes.set(command, change)
+    },
+    sessions: () => writes(commands).map(({ locator, write }) => ({ name: locator, record: write.record })),
+    grants: () =>
+      writes(commands).flatMap(({ locator, write }) =>
+        write.putGrants.map(({ id, record }) => ({ name: `${locator}/${id}`, record })),
+      ),
+  }
+}
+
+function probe(
+  port: string,
+  target: object,
+  commands: StoreCommand[],
+  changes: ReadonlyMap<string, ChangeAnswer>,
+): object {
+  return new Proxy(target, {
+    get(inner, property) {
+      const method: unknown = Reflect.get(inner, property)
+      if (typeof method !== 'function') return method
+      const name = `${port}.${String(property)}`
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        commands.push({ name, args })
+        const answer: unknown = await Reflect.apply(method, inner, args)
+        const change = changes.get(name)
+        return change === undefined ? answer : change(answer, ...args)
+      }
+    },
+  })
+}
+
+type SessionWrite = Parameters<Store['sessions']['write']>[1]
+
+function writes(
+  commands: readonly StoreCommand[],
+): readonly { readonly locator: string; readonly write: SessionWrite }[] {
+  return commands.flatMap(({ name, args }) => {
+    if (name !== 'sessions.write') return []
+    const [locator, write] = args as [string, SessionWrite] // the arguments of that command
+    return [{ locator, write }]
+  })
+}
