@@ -4,18 +4,22 @@ import type { Express } from 'express'
 import { expect } from 'vitest'
 import { type Harness, type HarnessSetup, startHarness } from './harness.fixture.ts'
 
+/** A harness that hands out the `req.oauth` of requests. */
+export interface Holding extends Harness {
+  /** The `req.oauth` of one more request of this browser. */
+  oauthOf(browser: UserAgent): Promise<RequestOAuth>
+}
+
 /** A harness with a browser signed in, and the `req.oauth` of one of its requests. */
-export interface SignedIn extends Harness {
+export interface SignedIn extends Holding {
   readonly visitor: UserAgent
   readonly oauth: RequestOAuth
-  /** The `req.oauth` of one more request, of this browser or another. */
-  oauthOf(browser: UserAgent): Promise<RequestOAuth>
-  /** The newest refresh generation at the authorization server, its access token compared with the vault's. */
+  /** The vault has the newest access token of the authorization server, and its grant is alive. */
   expectVaultIsLive(user?: string): Promise<void>
 }
 
-/** Starts a harness and signs Ada in, long enough ago that a refresh is not held back for being too soon. */
-export async function startSignedIn(setup: HarnessSetup = {}): Promise<SignedIn> {
+/** Starts a harness whose `req.oauth` a test can take. */
+export async function startHolding(setup: HarnessSetup = {}): Promise<Holding> {
   const held: RequestOAuth[] = []
   const harness = await startHarness({
     ...setup,
@@ -30,8 +34,14 @@ export async function startSignedIn(setup: HarnessSetup = {}): Promise<SignedIn>
     if (oauth === undefined) throw new Error('no req.oauth')
     return oauth
   }
+  return { ...harness, oauthOf }
+}
+
+/** Starts a harness and signs Ada in, long enough ago that a refresh is not held back for being too soon. */
+export async function startSignedIn(setup: HarnessSetup = {}): Promise<SignedIn> {
+  const harness = await startHolding(setup)
   const visitor = await harness.signedIn()
-  const oauth = await oauthOf(visitor)
+  const oauth = await harness.oauthOf(visitor)
   await harness.clock.advance(11)
   const expectVaultIsLive = async (user = 'user-ada'): Promise<void> => {
     const isLive = async () => (await oauth.accessToken()).value === harness.as.liveFor(user)?.accessToken
@@ -40,7 +50,7 @@ export async function startSignedIn(setup: HarnessSetup = {}): Promise<SignedIn>
     const live = harness.as.liveFor(user)
     expect({ revoked: live?.revoked, family: live?.familyRevoked }).toEqual({ revoked: false, family: false })
   }
-  return { ...harness, visitor, oauth, oauthOf, expectVaultIsLive }
+  return { ...harness, visitor, oauth, expectVaultIsLive }
 }
 
 function holdRoute(app: Express, held: RequestOAuth[]): void {
