@@ -44,7 +44,7 @@ export async function demoSpotify(): Promise<DemoProvider<'spotify'>> {
   }
   const emulator = await startSpotify({ accessTokenLifetimeSeconds: tokenSeconds })
   return {
-    preset: spotify({ ...overridesOf(emulator), scope }),
+    preset: spotify({ ...emulator.presetOverrides, scope }),
     heading,
     url: emulator.apiOrigin + path,
     rows,
@@ -70,7 +70,7 @@ export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
     switches: { rateLimit: 10_000 },
   })
   return {
-    preset: exbo(overridesOf(emulator)),
+    preset: exbo(emulator.presetOverrides),
     heading,
     url: emulator.apiOrigin + path,
     rows,
@@ -79,11 +79,6 @@ export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
 }
 
 type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>
-
-/** The fields of a preset that lead it to an emulator instead of the real hosts. */
-function overridesOf({ presetOverrides: { userinfoEndpoint, ...overrides } }: Emulator) {
-  return { ...overrides, userinfo: userinfoEndpoint }
-}
 
 function aboutEmulator(emulator: Emulator): NonNullable<DemoProvider['emulator']> {
   return {

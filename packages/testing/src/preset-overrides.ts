@@ -1,8 +1,9 @@
-/** The fields of a client's provider preset that lead it to an emulator instead of the real hosts. */
+/** The options of a client's provider preset that lead it to an emulator instead of the real hosts: `spotify(emulator.presetOverrides)`. */
 export interface PresetOverrides {
   readonly authorizationEndpoint: string
   readonly tokenEndpoint: string
-  readonly userinfoEndpoint: string
+  /** URL of the userinfo endpoint. */
+  readonly userinfo: string
   /** Origins that may get the access token. */
   readonly resourceOrigins: readonly string[]
   readonly clientId: string

@@ -62,7 +62,7 @@ export function formPostPage(redirectUri: string, params: URLSearchParams): stri
 
 function styleOf(brand: Brand): string {
   return `body{margin:0;min-height:100vh;display:grid;place-items:center;background:${brand.background};color:${brand.ink};font:16px/1.5 system-ui,sans-serif}
-main{width:min(22rem,90vw);padding:2rem;border-radius:1rem;background:${brand.panel}}
+main{box-sizing:border-box;width:min(26rem,92vw);padding:2rem;border-radius:1rem;background:${brand.panel}}
 .brand{margin:0;font-weight:700;font-size:1.25rem;color:${brand.accent}}.brand small{font-weight:400;opacity:.7}
 h1{font-size:1.4rem;margin:.5rem 0}ul{padding-left:1.2rem;overflow-wrap:anywhere}
 button{display:block;width:100%;margin:.5rem 0;padding:.7rem;border:2px solid ${brand.accent};border-radius:2rem;background:${brand.accent};color:${brand.panel};font:inherit;font-weight:700;cursor:pointer}

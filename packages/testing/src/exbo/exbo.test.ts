@@ -49,7 +49,7 @@ class Fixture {
   }
 
   async user(token: string | undefined): Promise<Response> {
-    return fetch(this.exbo.presetOverrides.userinfoEndpoint, {
+    return fetch(this.exbo.presetOverrides.userinfo, {
       headers: { authorization: `Bearer ${token}` },
     })
   }

@@ -111,7 +111,7 @@ export class Exbo {
     return {
       authorizationEndpoint: this.as.endpoints.authorization,
       tokenEndpoint: this.as.endpoints.token,
-      userinfoEndpoint: this.as.endpoints.userinfo,
+      userinfo: this.as.endpoints.userinfo,
       resourceOrigins: [this.apiOrigin, this.oauthOrigin],
       clientId: this.#client.clientId,
       clientSecret: this.#client.clientSecret,

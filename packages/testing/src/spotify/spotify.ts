@@ -101,7 +101,7 @@ export class Spotify {
     return {
       authorizationEndpoint: this.as.endpoints.authorization,
       tokenEndpoint: this.as.endpoints.token,
-      userinfoEndpoint: `${this.apiOrigin}/v1/me`,
+      userinfo: `${this.apiOrigin}/v1/me`,
       resourceOrigins: [this.apiOrigin],
       clientId: this.#client.clientId,
       clientSecret: this.#client.clientSecret,
