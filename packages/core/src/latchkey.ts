@@ -6,10 +6,17 @@ import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
 import { Flows } from './flows/routes.ts'
 import { ProviderClients } from './latchkey/provider-clients.ts'
-import { checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
+import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
 import { OAuthClient } from './protocol/oauth-client.ts'
-import { type RequestOAuth, requestOAuth, type SessionOutcome, sessionOf } from './request-oauth.ts'
+import type { Provider } from './protocol/provider.ts'
+import {
+  type Answer,
+  type RequestOAuth,
+  requestOAuth,
+  type SessionOutcome,
+  sessionOf,
+} from './request-oauth.ts'
 import { Sessions } from './session/sessions.ts'
 import { guardedStore } from './store/guarded-store.ts'
 import type { AppSessionStore, Store } from './store/store.ts'
@@ -64,6 +71,7 @@ export class Latchkey<Id extends string = string> {
   readonly #vault: Vault
   readonly #sessions: Sessions
   readonly #flows: Flows
+  #closed: Promise<void> | undefined
 
   /** @throws {LatchkeyError} `invalid_options` */
   constructor(options: LatchkeyOptions<Id>) {
@@ -102,12 +110,14 @@ export class Latchkey<Id extends string = string> {
       events,
       log,
     })
-    warnOfSharedCallback(settings.providers, (provider) => callbackPath(settings, provider), log)
+    const pathOf = (provider: Provider): string => callbackPath(settings, provider)
+    const ownPaths = [loginPath(settings), routes.prefix + routes.logout]
+    checkCallbackPaths(settings.providers, pathOf, ownPaths)
+    warnOfSharedCallback(settings.providers, pathOf, log)
     this.events = events
     this.providers = this.#describeProviders()
     this.paths = [
-      loginPath(settings),
-      routes.prefix + routes.logout,
+      ...ownPaths,
       ...settings.providers.flatMap((provider) => [
         loginPath(settings, provider.id),
         callbackPath(settings, provider),
@@ -135,9 +145,10 @@ export class Latchkey<Id extends string = string> {
    * The `req.oauth` of a request. Costs one store command with our cookie and none without. Never rejects for the
    * store: then every read of the result throws `store_unavailable`.
    *
-   * @param answer writes a reply as the answer of this request.
+   * @param answer makes a reply and writes it as the answer of this request, or rejects without making it when the
+   *   response has begun.
    */
-  async open(request: PlainRequest, answer: (reply: Reply) => Promise<void>): Promise<RequestOAuth<Id>> {
+  async open(request: PlainRequest, answer: Answer): Promise<RequestOAuth<Id>> {
     const outcome = await this.#resume(request)
     return requestOAuth<Id>({
       outcome,
@@ -189,9 +200,14 @@ export class Latchkey<Id extends string = string> {
   }
 
   /** Saves what is not saved yet and closes what Latchkey opened; never a client or dispatcher that was passed in. */
-  async close(): Promise<void> {
-    this.#flows.close()
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     await this.#vault.flush()
+    await this.#flows.close()
     await this.#store.close()
     await this.#transport.close()
   }

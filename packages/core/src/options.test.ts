@@ -201,6 +201,8 @@ describe('the options signIn, session, routes and trustedOrigins', () => {
     [{ signIn: { cookieName: 'a;b=c' } }, 'signIn.cookieName'],
     [{ signIn: { sameSite: 'none' } }, 'signIn.sameSite'],
     [{ signIn: { sameSite: 'toString' } }, 'signIn.sameSite'],
+    [{ signIn: { sameSite: 'strict' } }, 'signIn.sameSite'],
+    [{ signIn: { cookieName: 'sid' }, session: { cookieName: 'sid' } }, 'session.cookieName'],
     [{ signIn: { domain: 'example.com' } }, 'signIn.domain'],
     [{ baseUrl: 'https://app.example.com', signIn: { domain: 'ample.com' } }, 'signIn.domain'],
     [{ baseUrl: 'https://app.example.com', signIn: { domain: 'com' } }, 'signIn.domain'],
@@ -224,8 +226,8 @@ describe('the options signIn, session, routes and trustedOrigins', () => {
     [{}, { secure: false, port: '3000', sameSite: 'Lax', name: 'latchkey' }, 'latchkey-app-3000'],
     [{ baseUrl: 'https://app.example' }, { secure: true, port: '443' }, '__Host-latchkey-app'],
     [
-      { baseUrl: 'https://app.example.com', signIn: { domain: 'example.com', sameSite: 'strict' } },
-      { secure: true, domain: 'example.com', sameSite: 'Strict' },
+      { baseUrl: 'https://app.example.com', signIn: { domain: 'example.com', sameSite: 'none' } },
+      { secure: true, domain: 'example.com', sameSite: 'None' },
       '__Host-latchkey-app',
     ],
   ])('case 29: takes the cookies’ shape from %j', (options, cookie, appCookie) => {

@@ -182,13 +182,20 @@ function defaultStore(isProduction: boolean, clock: Clock, log: Logger): Store {
 
 function appSessionSettings(
   options: false | AppSessionOptions,
-  { idleSeconds: signInIdleSeconds, absoluteSeconds, cookie: { secure, port } }: SessionSettings,
+  {
+    idleSeconds: signInIdleSeconds,
+    absoluteSeconds,
+    cookie: { secure, port, name: signInName },
+  }: SessionSettings,
   own: Secrets,
 ): AppSessionSettings | undefined {
   if (options === false) return undefined
   const { keep = [], idleSeconds = signInIdleSeconds, cookieName = 'latchkey-app' } = options
   checkSeconds('session.idleSeconds', idleSeconds)
   checkCookieName('session.cookieName', cookieName)
+  if (cookieName === signInName) {
+    throw invalidOption('The options session.cookieName and signIn.cookieName must differ.')
+  }
   const name = secure ? `__Host-${cookieName}` : `${cookieName}-${port}`
   return {
     keep,

@@ -68,13 +68,16 @@ export type SessionOutcome =
   /** It could not be read: nobody knows whether somebody is signed in. */
   | { readonly failure: unknown }
 
+/** Writes what `make` makes as the answer of a request. */
+export type Answer = (make: () => Promise<Reply>) => Promise<void>
+
 /** What {@link requestOAuth} works with. */
 export interface RequestOAuthParts extends AccountParts {
   readonly outcome: SessionOutcome
   readonly login: (options: LoginOptions) => Promise<Reply>
   readonly logout: (session: Session | undefined, options: LogoutOptions) => Promise<Reply>
-  /** Writes the answer of the request. */
-  readonly answer: (reply: Reply) => Promise<void>
+  /** Makes the answer of the request and writes it; refuses, before anything is made, when the response has begun. */
+  readonly answer: Answer
 }
 
 /** Makes the `req.oauth` of one request. */
@@ -108,12 +111,15 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
     this.accessToken = async (options) => this.#signedInAccount(this.#accountList()).accessToken(options)
     this.account = (provider, id) => this.#account(provider, id)
     this.requireUser = () => this.#requireSession().record.user
-    this.login = async (options = {}) => parts.answer(await parts.login(options))
+    this.login = async (options = {}) => parts.answer(() => parts.login(options))
     this.logout = async (options = {}) => {
-      const reply = await parts.logout(this.#session, options)
-      this.#outcome = { session: undefined }
-      this.#accounts = undefined
-      await parts.answer(reply)
+      const session = this.#session
+      await parts.answer(async () => {
+        const reply = await parts.logout(session, options)
+        this.#outcome = { session: undefined }
+        this.#accounts = undefined
+        return reply
+      })
     }
   }
 

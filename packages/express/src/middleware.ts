@@ -59,7 +59,7 @@ class ExpressAdapter<Id extends string> {
     this.#appSession = appSession && new AppSession(appSession, log)
     this.#mounting = new Mounting({ paths, ownsSession: appSession !== undefined, log })
     this.requireLogin = (requirement = {}) => requireLogin(core, requirement)
-    this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, reply))
+    this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, async () => reply))
   }
 
   /** True when the request goes on to the app; false when it is answered. */
@@ -69,12 +69,12 @@ class ExpressAdapter<Id extends string> {
     const request = plainRequest(req)
     const reply = await this.#core.route(request)
     if (reply !== undefined) {
-      await this.#answer(req, res, reply)
+      await this.#answer(req, res, async () => reply)
       return false
     }
     // Both reads leave at once and share a round trip.
     const [oauth] = await Promise.all([
-      this.#core.open(request, (answer) => this.#answer(req, res, answer)),
+      this.#core.open(request, (make) => this.#answer(req, res, make)),
       this.#appSession?.attach(req, res),
     ])
     req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
@@ -82,8 +82,9 @@ class ExpressAdapter<Id extends string> {
     return true
   }
 
-  async #answer(req: Request, res: Response, reply: Reply): Promise<void> {
+  async #answer(req: Request, res: Response, make: () => Promise<Reply>): Promise<void> {
     requireUnanswered(res)
+    const reply = await make()
     if (reply.appSession === 'renew') await this.#appSession?.renew(req, res)
     if (reply.appSession === 'destroy') await this.#appSession?.destroy(req, res)
     writeReply(res, reply)

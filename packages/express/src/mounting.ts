@@ -33,7 +33,9 @@ export class Mounting {
 
   #requireReachableRoutes(mountPath: string): void {
     const { paths } = this.#parts
-    if (paths.some((path) => path.startsWith(`${mountPath}/`))) return
+    // Express matches mount paths in any case, and `req.baseUrl` is what the visitor typed.
+    const mounted = mountPath.toLowerCase()
+    if (paths.some((path) => path.toLowerCase().startsWith(`${mounted}/`))) return
     throw new LatchkeyError(
       'invalid_options',
       'app.use() mounts Latchkey under a path that none of its routes lies below, so nobody could sign in. ' +

@@ -11,8 +11,7 @@ export class PortStore extends session.Store {
   constructor(store: AppSessionStore, idleSeconds: number) {
     super()
     this.get = callbackify(async (id: string) => {
-      // Both leave at once and share a round trip.
-      const [text] = await Promise.all([store.read(id), store.touch(id, idleSeconds)])
+      const text = await store.read(id, idleSeconds)
       return text === undefined ? undefined : parsed(text)
     })
     const write = callbackify((id: string, data: SessionData) =>

@@ -45,7 +45,7 @@ export async function authorizedRequest(
   options: RequestOptions = {},
 ): Promise<ResponseData> {
   refuseDispatcher(options)
-  const url = bearer.origins.check(target)
+  const url = withQuery(bearer.origins.check(target), options.query)
   const signal = options.signal ?? undefined
   signal?.throwIfAborted()
   const headers = bearer.credentials.callerHeaders(Object.entries(options.headers ?? {}))
@@ -74,13 +74,20 @@ export async function authorizedRequest(
 
 const noBytes: OutgoingBody = outgoingBody(null)
 
+/** The URL with `query` behind the query that it has. */
+function withQuery(url: URL, query: RequestOptions['query'] = {}): URL {
+  for (const [name, value] of Object.entries(query)) {
+    for (const item of [value].flat()) url.searchParams.append(name, String(item))
+  }
+  return url
+}
+
 function perCall(
   options: RequestOptions,
-): Pick<Dispatcher.RequestOptions, 'method' | 'query' | 'signal' | 'headersTimeout' | 'bodyTimeout'> {
-  const { query, signal, headersTimeout, bodyTimeout } = options
+): Pick<Dispatcher.RequestOptions, 'method' | 'signal' | 'headersTimeout' | 'bodyTimeout'> {
+  const { signal, headersTimeout, bodyTimeout } = options
   return {
     method: options.method ?? (options.body == null ? 'GET' : 'PUT'),
-    ...(query && { query }),
     ...(signal && { signal }),
     ...(headersTimeout !== undefined && { headersTimeout }),
     ...(bodyTimeout !== undefined && { bodyTimeout }),

@@ -7,6 +7,7 @@ import { headerOf } from './request-headers.ts'
 import type { FlowSettings } from './settings.ts'
 
 type Addressing = Pick<FlowSettings, 'baseUrls' | 'routes'>
+type AddressingWithProviders = Addressing & Pick<FlowSettings, 'providers'>
 
 /** The configured base URL whose host the browser used; the first one when it used another. */
 export function baseUrlOf(request: PlainRequest, { baseUrls }: Addressing): BaseUrl {
@@ -50,20 +51,21 @@ export function loginLink(
 }
 
 /**
- * Where a login leads in the end: `wanted` if it is safe, `afterLogin` if nothing is wanted. The login and callback
- * routes are refused as well: a return address among them would send the browser in circles.
+ * Where a login leads in the end: `wanted` if it is safe, `afterLogin` if nothing is wanted. Our own routes are refused
+ * as well: a return address among them would send the browser in circles.
  */
 export function returnToOf(
   wanted: string | undefined,
-  settings: Addressing,
+  settings: AddressingWithProviders,
   baseUrl: BaseUrl,
   log: Logger,
 ): string {
   if (wanted === undefined) return settings.routes.afterLogin
   const returnTo = safeReturnTo(wanted, { baseUrl, log })
   const path = new URL(returnTo, baseUrl.origin).pathname
-  const { prefix, login, callback } = settings.routes
-  const isRoute = [prefix + login, prefix + callback].some(
+  const { prefix, login, callback, logout } = settings.routes
+  const callbacks = settings.providers.listed.map((client) => callbackPath(settings, client.provider))
+  const isRoute = [prefix + login, prefix + callback, prefix + logout, ...callbacks].some(
     (own) => path === own || path.startsWith(`${own}/`),
   )
   if (!isRoute) return returnTo

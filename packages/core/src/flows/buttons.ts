@@ -20,5 +20,8 @@ export function buttons(settings: FlowSettings, baseUrl: BaseUrl, returnTo: stri
 
 /** A decoration beside the text: of one size whatever the SVG says, and silent to a screen reader. */
 function iconOf(svg: string | undefined): string {
-  return svg?.replace(/^\s*<svg\b/, '<svg width="20" height="20" aria-hidden="true" focusable="false"') ?? ''
+  const bare = svg?.replace(/^\s*<svg\b[^>]*>/, (tag) =>
+    tag.replace(/\s(width|height|aria-hidden|focusable)="[^"]*"/g, ''),
+  )
+  return bare?.replace(/^\s*<svg\b/, '<svg width="20" height="20" aria-hidden="true" focusable="false"') ?? ''
 }

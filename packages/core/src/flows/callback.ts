@@ -1,10 +1,10 @@
 import { digest } from '../crypto/digest.ts'
 import { randomId } from '../crypto/random.ts'
 import { LatchkeyError } from '../errors.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
 import type { BaseUrl } from '../session/base-url.ts'
 import { safeReturnTo } from '../session/return-to.ts'
 import type { Session } from '../session/sessions.ts'
-import { subjectKey } from '../session/subject.ts'
 import {
   type OpenTransaction,
   transactionId,

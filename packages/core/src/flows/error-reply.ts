@@ -43,7 +43,7 @@ export function errorReply(
 
 /**
  * The answer to an error on one of our own routes: never a redirect. No byte of the request is in it; `returnTo` comes
- * from a sealed transaction. `undefined` for errors that are about the program.
+ * from a sealed transaction that was spent. `undefined` for errors that are about the program.
  */
 export function failureReply(
   error: LatchkeyError,
@@ -52,7 +52,11 @@ export function failureReply(
   returnTo?: string,
 ): Reply | undefined {
   const text = failureText(error)
-  return text && explain(error, text, request, settings, returnTo)
+  if (text === undefined) return undefined
+  // The address of a spent login leads nowhere any more: its visitor begins again.
+  const isSpent = returnTo !== undefined
+  const next = isSpent && text.next === 'reload' ? 'sign_in' : text.next
+  return explain(error, { ...text, next }, request, settings, returnTo)
 }
 
 /** The answer to a method that a route does not take. */

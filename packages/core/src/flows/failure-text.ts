@@ -52,9 +52,9 @@ const textOfCode: Readonly<Record<string, FailureText>> = {
     next: 'none',
   },
   as_unavailable: {
-    title: 'The sign-in service does not answer',
+    title: 'The service behind this page does not answer',
     text: 'Nothing was lost. Please try again in a moment.',
-    next: 'sign_in',
+    next: 'reload',
   },
   as_misconfigured: {
     title: 'Sign-in is not set up correctly',

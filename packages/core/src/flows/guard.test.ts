@@ -24,8 +24,9 @@ function problemOf(reply: { body: string } | undefined): unknown {
 describe('Flows.guard', () => {
   it('lets a signed-in user through', async () => {
     const { flows, session } = await signedIn()
-    await flows.guard(page, session, {})
-    await flows.guard(page, session, { provider: 'example', scope: ['read'] })
+    await expect(flows.guard(page, session, {})).resolves.toBeUndefined()
+    const scoped = flows.guard(page, session, { provider: 'example', scope: ['read'] })
+    await expect(scoped).resolves.toBeUndefined()
   })
 
   it('says what is missing', async () => {

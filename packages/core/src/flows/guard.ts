@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import { grantRefOf } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import { ownOrigins } from './addresses.ts'
 import type { FlowContext } from './context.ts'
@@ -31,7 +32,7 @@ export async function guard(
   if (account === undefined) throw loginRequired('no_account', provider)
   if (scope.length === 0) return
   const client = await settings.providers.find(account.provider)
-  const ref = { slot: session.locator, id: account.grantId }
+  const ref = grantRefOf(session.locator, account)
   const grant = client && (await vault.read({ ref, client, account }))
   if (grant?.state !== 'live') throw loginRequired('grant_ended', account.provider)
   const missing = scope.filter((item) => !grant.tokens.scope.includes(item))

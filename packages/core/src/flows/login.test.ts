@@ -212,7 +212,7 @@ describe('GET /login/:provider', () => {
     const reply = await fixture.browser().get('/login/example')
     expect(reply).toMatchObject({ status: 503, setCookies: [] })
     expect(reply.headers['retry-after']).toBeDefined()
-    expect(reply.body).toContain('href="/login/example"')
+    expect(reply.body).toContain('<a class="primary" href="">Try again</a>')
   })
 
   it('serves a provider that is only known when asked for', async () => {

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import { within } from '../protocol/within.ts'
 import type { EndedGrant } from '../session/sessions.ts'
-import { subjectKey } from '../session/subject.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { ProviderDirectory } from './settings.ts'
 import type { SignInClient } from './sign-in-client.ts'
@@ -20,6 +20,7 @@ export class Revocations {
   readonly #log: Logger
   /** What cuts the wait before a retry short, for each retry that waits. */
   readonly #waiting = new Set<() => void>()
+  readonly #underWay = new Set<Promise<void>>()
   #isClosed = false
 
   constructor(parts: {
@@ -39,7 +40,7 @@ export class Revocations {
    * background. Never rejects: whatever the servers do, the session is over.
    */
   async revoke(ended: readonly EndedGrant[], waitMs: number): Promise<void> {
-    const tried = Promise.all(ended.map((grant) => this.#tryOnce(grant)))
+    const tried = Promise.all(ended.map((grant) => this.#track(this.#tryOnce(grant))))
     await within(this.#clock, waitMs, tried)
   }
 
@@ -48,13 +49,17 @@ export class Revocations {
    * which other sessions may still use. Never rejects.
    */
   async discard(client: SignInClient, tokens: TokenSet): Promise<void> {
-    if (client.provider.revocation === 'token') await client.revoke(tokens, { deadlineMs }).catch(() => false)
+    if (client.provider.revocation !== 'token') return
+    await this.#track(client.revoke(tokens, { deadlineMs }).then(ignored, ignored))
   }
 
-  /** Lets every revocation that waits for its next try have it now, as the last one. */
-  close(): void {
+  /** Lets every revocation that waits for its next try have it now, as the last one; resolves when all are done. */
+  async close(): Promise<void> {
     this.#isClosed = true
-    for (const endWait of this.#waiting) endWait()
+    while (this.#underWay.size > 0) {
+      for (const endWait of this.#waiting) endWait()
+      await Promise.all(this.#underWay)
+    }
   }
 
   async #tryOnce(grant: EndedGrant): Promise<void> {
@@ -62,7 +67,7 @@ export class Revocations {
       const client = await this.#providers.find(grant.account.provider)
       const tokens = client && this.#revocableTokens(client, grant)
       if (client === undefined || tokens === undefined) return
-      if (!(await client.revoke(tokens, { deadlineMs }))) void this.#tryAgain(client, tokens)
+      if (!(await client.revoke(tokens, { deadlineMs }))) void this.#track(this.#tryAgain(client, tokens))
     } catch {
       this.#gaveUp(grant.account.provider)
     }
@@ -86,6 +91,12 @@ export class Revocations {
     this.#gaveUp(client.provider.id)
   }
 
+  #track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.#underWay.delete(tracked))
+    this.#underWay.add(tracked)
+    return tracked
+  }
+
   #wait(delayMs: number): Promise<void> {
     if (this.#isClosed) return Promise.resolve()
     return new Promise((resolve) => {
@@ -106,3 +117,5 @@ export class Revocations {
     )
   }
 }
+
+function ignored(): void {}

@@ -81,9 +81,9 @@ export class Flows {
     return buttons(settings, baseUrl, safe)
   }
 
-  /** Lets revocations that wait for another try have it now, so that nothing keeps the process alive. */
-  close(): void {
-    this.#context.revocations.close()
+  /** Resolves when no revocation is under way any more; those that wait for another try have it now. */
+  close(): Promise<void> {
+    return this.#context.revocations.close()
   }
 
   #configuredHandlers(): ReadonlyMap<string, Handler> {

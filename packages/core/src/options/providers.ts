@@ -33,6 +33,24 @@ export function checkRedirectUri({ id, name, redirectUriRule }: Provider, redire
 }
 
 /**
+ * Refuses a callback path that is taken: by one of our own routes, or by the app's home page.
+ * @throws {LatchkeyError} `invalid_options`
+ */
+export function checkCallbackPaths(
+  providers: readonly Provider[],
+  pathOf: (provider: Provider) => string,
+  ownPaths: readonly string[],
+): void {
+  for (const provider of providers) {
+    const path = pathOf(provider)
+    if (path !== '/' && !ownPaths.some((own) => path === own || path.startsWith(`${own}/`))) continue
+    throw invalidOption(
+      `The callbackPath ${path} of "${provider.id}" is taken already. Choose one like '/callback/${provider.id}'.`,
+    )
+  }
+}
+
+/**
  * Warns of providers that could not be told apart when they answer: on a shared callback path only `iss` says who it
  * was (RFC 9207), and only a provider with an issuer compares it. Their sign-ins are refused.
  */

@@ -14,12 +14,16 @@ export interface SignInOptions {
   readonly cookieName?: string
   /** Shares the cookie with all sub-domains of this domain; it becomes `__Secure-<name>`. @default none */
   readonly domain?: string
-  /** @default 'lax' */
-  readonly sameSite?: 'lax' | 'strict' | 'none'
+  /**
+   * `strict` is not offered: browsers leave such a cookie out when an authorization server sends them back, so nobody
+   * would arrive signed in.
+   * @default 'lax'
+   */
+  readonly sameSite?: 'lax' | 'none'
 }
 
 const day = 86_400
-const sameSites = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
+const sameSites = { lax: 'Lax', none: 'None' } as const
 /** A token of RFC 6265 §4.1.1, without the characters that separate the parts of our own cookie names. */
 const cookieNameShape = /^[\w-]{1,64}$/
 
@@ -57,7 +61,9 @@ function cookieSettings(options: SignInOptions, baseUrls: readonly [BaseUrl, ...
   const secure = schemeOf(first) === 'https:'
   checkCookieName('signIn.cookieName', cookieName)
   if (!Object.hasOwn(sameSites, sameSite)) {
-    throw invalidOption("The option signIn.sameSite must be 'lax', 'strict' or 'none'.")
+    throw invalidOption(
+      "The option signIn.sameSite must be 'lax' or 'none': with 'strict' nobody comes back signed in.",
+    )
   }
   if (sameSite === 'none' && !secure) {
     throw invalidOption("The option signIn.sameSite is 'none', which browsers accept on https only.")

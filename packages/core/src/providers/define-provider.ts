@@ -1,4 +1,5 @@
 import type { Provider, ProviderPreset, UserFields, Userinfo } from '../protocol/provider.ts'
+import { openidUserFields } from '../protocol/user.ts'
 import { validateProvider } from './validate-provider.ts'
 
 /** Any scope, with the known ones offered by editors. */
@@ -86,16 +87,7 @@ function mergeUserinfo(
 ): Userinfo | undefined {
   if (option === undefined) return preset
   const { fields, ...rest } = typeof option === 'string' ? { endpoint: option } : option
-  return { ...preset, ...rest, fields: { ...(preset?.fields ?? standardFields), ...fields } }
-}
-
-/** What most userinfo endpoints answer: the claims of OpenID Connect, or a plain `id`. */
-const standardFields: UserFields = {
-  id: 'sub',
-  name: ['name', 'preferred_username', 'nickname'],
-  email: 'email',
-  emailVerified: 'email_verified',
-  picture: 'picture',
+  return { ...preset, ...rest, fields: { ...(preset?.fields ?? openidUserFields), ...fields } }
 }
 
 /** The fields that have a value. JavaScript apps pass `process.env.X`, which may be `undefined`. */

@@ -3,8 +3,8 @@ import { LatchkeyError } from '../errors.ts'
 import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
-import type { SessionAccount } from '../session/record.ts'
-import { subjectKey } from '../session/subject.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
+import { grantRefOf, type SessionAccount } from '../session/record.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Grant, GrantHandle, RefreshingClient } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -109,13 +109,13 @@ export class SessionBoundAccount<Id extends string> implements Account<Id> {
   }
 
   async #handle(): Promise<{ readonly handle: GrantHandle; readonly client: RefreshingClient }> {
-    const { provider, id, grantId } = this.#pointer
+    const { provider, id } = this.#pointer
     const client = await this.#parts.clients.find(provider)
     if (client === undefined) throw unknownProvider(provider)
     if (!belongs(this.#pointer, client)) throw issuedElsewhere(client)
     return {
       client,
-      handle: { ref: { slot: this.#locator, id: grantId }, client, account: { provider, id } },
+      handle: { ref: grantRefOf(this.#locator, this.#pointer), client, account: { provider, id } },
     }
   }
 }

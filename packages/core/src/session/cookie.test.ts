@@ -41,11 +41,9 @@ describe('parseCookies', () => {
     expect(cookies.map((cookie) => cookie.value)).toEqual(['1', '"x', 'v', 'y"', '"/"'])
   })
 
-  it('reads 16 KB of cookies in a few milliseconds', () => {
-    const started = performance.now()
-    parseCookies('a=1; '.repeat(3_200))
-    parseCookies(' '.repeat(16_000))
-    expect(performance.now() - started).toBeLessThan(50)
+  it('case 88: reads a hundred times the longest header that Node accepts', () => {
+    expect(parseCookies('a=1; '.repeat(320_000))).toHaveLength(320_000)
+    expect(parseCookies(' '.repeat(1_600_000))).toEqual([])
   })
 })
 
@@ -64,9 +62,9 @@ describe('cookie attributes', () => {
     ],
     ['http on loopback', http, 'latchkey-3000=v; Max-Age=9; Path=/; HttpOnly; SameSite=Lax'],
     [
-      'SameSite=Strict',
-      { ...https, sameSite: 'Strict' },
-      '__Host-latchkey=v; Max-Age=9; Path=/; HttpOnly; Secure; SameSite=Strict',
+      'SameSite=None',
+      { ...https, sameSite: 'None' },
+      '__Host-latchkey=v; Max-Age=9; Path=/; HttpOnly; Secure; SameSite=None',
     ],
   ] satisfies [string, CookieSettings, string][])(
     'case 29: are as they must be with %s',

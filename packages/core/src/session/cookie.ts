@@ -7,7 +7,7 @@ export interface CookieSettings {
   /** Shares the sign-in cookie with sub-domains. */
   readonly domain?: string
   /** Of the sign-in cookie; transaction cookies are always `Lax`. */
-  readonly sameSite: 'Lax' | 'Strict' | 'None'
+  readonly sameSite: 'Lax' | 'None'
   /** Base name of the sign-in cookie, without prefix. */
   readonly name: string
 }
@@ -16,7 +16,7 @@ export interface CookieSettings {
 export interface CookieShape {
   readonly name: string
   readonly secure: boolean
-  readonly sameSite: 'Lax' | 'Strict' | 'None'
+  readonly sameSite: 'Lax' | 'None'
   readonly domain?: string
 }
 

@@ -1,5 +1,6 @@
 import { SealError } from '../crypto/seal.ts'
 import type { User } from '../protocol/user.ts'
+import type { GrantRef } from '../store/store.ts'
 
 /** Who is signed in, as the store keeps it (sealed). */
 export interface SessionRecord {
@@ -26,6 +27,11 @@ export interface SessionAccount {
   readonly grantId: string
   /** Key of the index of this account's sessions. */
   readonly subject: string
+}
+
+/** Where the grant of a session's account is stored: session-owned grants lie in the session's own slot. */
+export function grantRefOf(locator: string, account: SessionAccount): GrantRef {
+  return { slot: locator, id: account.grantId }
 }
 
 /** A transaction that ended in a sign-in. */

@@ -159,7 +159,7 @@ describe('Sessions.resume', () => {
       const process = fixture.another()
       const written = { version, sealed }
       const stored = await store.sessions.read(session.locator, 60)
-      await store.sessions.delete(session.locator, [])
+      await store.sessions.delete(session.locator, stored?.version ?? '', [])
       await store.sessions.write(session.locator, {
         expectedVersion: undefined,
         record: written,
@@ -362,6 +362,28 @@ describe('Sessions.signIn', () => {
     const locator = fixture.watched.commands.find(({ name }) => name === 'sessions.write')?.args[0]
     expect(await store.sessions.read(String(locator), 60)).toBeUndefined()
   })
+
+  it('does not count a session that could not be written as one of the account', async () => {
+    const fixture = new SessionsFixture()
+    fixture.watched.before = failing('sessions.write', 2)
+    await expect(fixture.signIn()).rejects.toMatchObject({ code: 'store_unavailable' })
+    fixture.watched.before = () => {}
+    const { session } = await fixture.signIn()
+    expect(await fixture.sessions.end(session)).toMatchObject([{ lastOfSubject: true }])
+  })
+
+  it('asks once more when the last look at the account fails, so that the new cookie is not lost', async () => {
+    const { fixture, session } = await signedIn()
+    let joins = 0
+    fixture.watched.before = ({ name }) => {
+      if (name !== 'subjects.join') return
+      joins += 1
+      if (joins === 2) throw new Error('connection lost')
+    }
+    const { setCookie } = await fixture.signIn(session)
+    expect(await fixture.sessions.resume(pairOf(setCookie))).toBeDefined()
+    expect(joins).toBe(3)
+  })
 })
 
 describe('Sessions.end', () => {
@@ -394,6 +416,16 @@ describe('Sessions.end', () => {
     watched.before = failing('sessions.delete')
     await expect(sessions.end(session)).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(await sessions.resume(cookie)).toBeDefined()
+  })
+
+  it('ends what a sign-in of the same browser has just put there, so that nothing stays behind', async () => {
+    const { fixture, sessions, session, store } = await signedIn()
+    const { session: newer } = await fixture.signIn(session)
+    const [account] = newer.record.accounts
+    const ended = await sessions.end(session)
+    expect(ended.map((grant) => grant.account)).toEqual([account])
+    expect(await store.sessions.read(session.locator, 60)).toBeUndefined()
+    expect(await store.grants.read({ slot: session.locator, id: account?.grantId ?? '' })).toBeUndefined()
   })
 
   it('removes the cookie with the attributes it was set with', () => {

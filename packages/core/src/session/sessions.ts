@@ -7,7 +7,14 @@ import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
-import type { GrantRef, SessionWrite, SessionWriteOutcome, Store, VersionedRecord } from '../store/store.ts'
+import type {
+  GrantRef,
+  SessionWrite,
+  SessionWriteOutcome,
+  Store,
+  SubjectStore,
+  VersionedRecord,
+} from '../store/store.ts'
 import {
   type CookieSettings,
   type CookieShape,
@@ -16,7 +23,7 @@ import {
   sessionCookie,
 } from './cookie.ts'
 import { OpenedSessions } from './opened-sessions.ts'
-import type { CompletedTransaction, SessionAccount, SessionRecord } from './record.ts'
+import { type CompletedTransaction, grantRefOf, type SessionAccount, type SessionRecord } from './record.ts'
 
 /** How long sign-in sessions last, and their cookie. */
 export interface SessionSettings {
@@ -137,15 +144,25 @@ export class Sessions {
   }
 
   /**
-   * Ends a session: its slot first, then the index. What it returns is to be revoked.
+   * Ends a session: its slot first, then the index. What it returns is to be revoked. A sign-in of the same browser that
+   * was faster ends with it.
    * @throws {LatchkeyError} `store_unavailable`: the session may or may not be there still.
    */
   async end(session: Session): Promise<readonly EndedGrant[]> {
-    const { locator, record } = session
-    const ids = record.accounts.map((account) => account.grantId)
-    const deleted = await this.#store.sessions.delete(locator, ids)
-    this.#opened.forget(locator)
-    return this.#ended(session, deleted)
+    let current = session
+    for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
+      const { locator, version, record } = current
+      const ids = record.accounts.map((account) => account.grantId)
+      const deleted = await this.#store.sessions.delete(locator, version, ids)
+      if (deleted.outcome === 'deleted') {
+        this.#opened.forget(locator)
+        return this.#ended(current, deleted.deletedGrants)
+      }
+      const moved = await this.#load(locator)
+      if (moved === undefined) return []
+      current = moved
+    }
+    throw storeUnavailable('contended')
   }
 
   /** The `Set-Cookie` value that removes the sign-in cookie. */
@@ -188,8 +205,8 @@ export class Sessions {
     const joined = await this.#store.subjects.join(subject, locator, record.expiresAt)
     const sealed = this.#opened.seal(locator, record)
     const ttlSeconds = this.#ttlSeconds(record.expiresAt)
-    const grant = request.sealGrant({ slot: locator, id: grantId })
-    const written = await this.#writeOnce(locator, {
+    const grant = request.sealGrant(grantRefOf(locator, record.accounts[0]))
+    const written = await this.#writeOnce(locator, subject, {
       expectedVersion: request.current?.version,
       record: sealed,
       ttlSeconds,
@@ -197,7 +214,7 @@ export class Sessions {
       deleteGrants: request.current?.record.accounts.map((account) => account.grantId) ?? [],
     })
     if (written.outcome === 'moved') return 'moved'
-    await this.#refuseIfEnded(locator, record, joined.now)
+    await this.#refuseIfEnded({ locator, version: sealed.version, record }, joined.now)
     return {
       session: { locator, version: sealed.version, record },
       setCookie: serializeCookie(this.#cookie, `${locator}.${secret}`, this.#settings.absoluteSeconds),
@@ -221,21 +238,29 @@ export class Sessions {
     }
   }
 
-  /** A write whose answer was lost is asked for once more: the store answers the same for the same record. */
-  async #writeOnce(locator: string, write: SessionWrite): Promise<SessionWriteOutcome> {
+  /**
+   * A write whose answer was lost is asked for once more: the store answers the same for the same record. What the lost
+   * answer said of the replaced grants is lost with it, and their tokens die of age.
+   */
+  async #writeOnce(locator: string, subject: string, write: SessionWrite): Promise<SessionWriteOutcome> {
+    const send = (): Promise<SessionWriteOutcome> => this.#store.sessions.write(locator, write)
     try {
-      return await this.#store.sessions.write(locator, write)
-    } catch {
-      return await this.#store.sessions.write(locator, write)
+      return await send().catch(send)
+    } catch (error) {
+      // Nobody will get the cookie of a new session, so it must not count as one. An old one may stand as it was.
+      if (write.expectedVersion === undefined) await this.#leave(subject, locator)
+      throw error
     }
   }
 
   /** All sessions of the account may have been ended between our join and our write: then this one never was. */
-  async #refuseIfEnded(locator: string, record: SessionRecord, joinedAt: number): Promise<void> {
+  async #refuseIfEnded({ locator, version, record }: Session, joinedAt: number): Promise<void> {
     for (const { subject, grantId } of record.accounts) {
-      const { notBefore } = await this.#store.subjects.join(subject, locator, record.expiresAt)
+      const join = (): ReturnType<SubjectStore['join']> =>
+        this.#store.subjects.join(subject, locator, record.expiresAt)
+      const { notBefore } = await join().catch(join)
       if (notBefore === undefined || joinedAt > notBefore) continue
-      await this.#store.sessions.delete(locator, [grantId])
+      await this.#store.sessions.delete(locator, version, [grantId])
       await this.#store.subjects.leave(subject, locator)
       const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
       throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
@@ -250,7 +275,7 @@ export class Sessions {
     const ended = record.accounts.map(async (account, index) => {
       const left = account.subject === keptSubject ? 1 : await this.#leave(account.subject, locator)
       const grant = records[index]
-      const ref = { slot: locator, id: account.grantId }
+      const ref = grantRefOf(locator, account)
       return grant === undefined ? [] : [{ account, ref, record: grant, lastOfSubject: left === 0 }]
     })
     return (await Promise.all(ended)).flat()

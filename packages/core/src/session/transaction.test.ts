@@ -100,7 +100,7 @@ describe('Transactions', () => {
         /^__Host-lk\.t\.tro8w0\.[\w-]{16}=[\w-]+; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
       ),
     ])
-    const http = bound(new Fixture({ secure: false, port: '3000', sameSite: 'Strict', name: 'latchkey' }))
+    const http = bound(new Fixture({ secure: false, port: '3000', sameSite: 'None', name: 'latchkey' }))
     expect(http.begin().setCookies).toEqual([
       expect.stringMatching(
         /^lk\.t\.3000\.[a-z0-9]+\.[\w-]{16}=[\w-]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/,

@@ -7,6 +7,7 @@ import type {
   GrantRef,
   GrantStore,
   LeaseStore,
+  SessionDeleteOutcome,
   SessionStore,
   SessionWrite,
   SessionWriteOutcome,
@@ -158,10 +159,14 @@ class MemorySessions implements SessionStore {
 
   async delete(
     locator: string,
+    expectedVersion: string,
     grantIds: readonly string[],
-  ): Promise<readonly (VersionedRecord | undefined)[]> {
+  ): Promise<SessionDeleteOutcome> {
+    const standing = this.#records.get(locator)?.version
+    if (standing !== undefined && standing !== expectedVersion) return { outcome: 'moved' }
     this.#records.take(locator)
-    return grantIds.map((id) => this.#grants.remove({ slot: locator, id }))
+    const deletedGrants = grantIds.map((id) => this.#grants.remove({ slot: locator, id }))
+    return { outcome: 'deleted', deletedGrants }
   }
 }
 
@@ -204,6 +209,10 @@ class MemorySubjects implements SubjectStore {
     return members.size
   }
 
+  async count(subject: string): Promise<number> {
+    return this.#members(subject).size
+  }
+
   #members(subject: string): Map<string, number> {
     const members = this.#subjects.get(subject) ?? new Map<string, number>()
     for (const [locator, expiresAt] of members) if (expiresAt <= this.#clock.now()) members.delete(locator)
@@ -211,26 +220,29 @@ class MemorySubjects implements SubjectStore {
   }
 }
 
+/** How long a deleted id stays deleted for writers that began before. */
+const tombstoneSeconds = 600
+
 class MemoryAppSessions implements AppSessionStore {
   readonly #values: ExpiringMap<string>
+  readonly #tombstones: ExpiringMap<true>
 
   constructor(clock: Clock) {
     this.#values = new ExpiringMap(clock)
+    this.#tombstones = new ExpiringMap(clock)
   }
 
-  async read(id: string): Promise<string | undefined> {
+  async read(id: string, idleTtlSeconds: number): Promise<string | undefined> {
+    this.#values.touch(id, idleTtlSeconds)
     return this.#values.get(id)
   }
 
   async write(id: string, value: string, ttlSeconds: number): Promise<void> {
-    this.#values.set(id, value, ttlSeconds)
-  }
-
-  async touch(id: string, ttlSeconds: number): Promise<void> {
-    this.#values.touch(id, ttlSeconds)
+    if (this.#tombstones.get(id) === undefined) this.#values.set(id, value, ttlSeconds)
   }
 
   async delete(id: string): Promise<void> {
     this.#values.take(id)
+    this.#tombstones.set(id, true, tombstoneSeconds)
   }
 }

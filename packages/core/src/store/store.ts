@@ -10,7 +10,10 @@ export interface GrantRef {
   readonly id: string
 }
 
-/** A grant record on its way into a slot. */
+/**
+ * A grant record on its way into a slot. It lives as long as the session may at most, because a session in use need not
+ * use its grants; when the session ends before that, nothing leads to the sealed record any more.
+ */
 export interface GrantWrite {
   readonly id: string
   readonly record: VersionedRecord
@@ -33,6 +36,11 @@ export type SessionWriteOutcome =
   | { readonly outcome: 'written'; readonly deletedGrants: readonly (VersionedRecord | undefined)[] }
   | { readonly outcome: 'moved' }
 
+/** How the deletion of a session's slot went; `moved`: another version stands there, and nothing was deleted. */
+export type SessionDeleteOutcome =
+  | { readonly outcome: 'deleted'; readonly deletedGrants: readonly (VersionedRecord | undefined)[] }
+  | { readonly outcome: 'moved' }
+
 /** Sign-in session records. Every method is one step that touches one slot. */
 export interface SessionStore {
   /** Reads the record and renews its time to live at once. */
@@ -42,8 +50,11 @@ export interface SessionStore {
    * A repeated call whose record already stands there answers `written`: a lost answer may be asked for again.
    */
   write(locator: string, write: SessionWrite): Promise<SessionWriteOutcome>
-  /** Deletes the record, the named grants and their attempts and leases. Returns the grants, in the order of the ids. */
-  delete(locator: string, grantIds: readonly string[]): Promise<readonly (VersionedRecord | undefined)[]>
+  /**
+   * Deletes the record when `expectedVersion` stands there or nothing does, and with it the named grants, their attempts
+   * and their leases. The grants come back in the order of the ids.
+   */
+  delete(locator: string, expectedVersion: string, grantIds: readonly string[]): Promise<SessionDeleteOutcome>
 }
 
 /** How the last refresh of a grant went. Holds no secret, and never moves the grant's version. */
@@ -122,14 +133,16 @@ export interface SubjectStore {
   ): Promise<{ readonly notBefore?: number; readonly now: number }>
   /** Removes a session and all expired ones; answers how many are left. */
   leave(subject: string, locator: string): Promise<number>
+  /** How many sessions the subject has now. */
+  count(subject: string): Promise<number>
 }
 
 /** The app's own session data (`req.session`), as text. */
 export interface AppSessionStore {
-  read(id: string): Promise<string | undefined>
+  /** Reads the data and renews its time to live at once. */
+  read(id: string, idleTtlSeconds: number): Promise<string | undefined>
+  /** Does nothing for an id that was deleted less than ten minutes ago: a slow request revives no ended session. */
   write(id: string, value: string, ttlSeconds: number): Promise<void>
-  /** Renews the time to live; never creates. */
-  touch(id: string, ttlSeconds: number): Promise<void>
   delete(id: string): Promise<void>
 }
 

@@ -42,10 +42,15 @@ export class Lease {
     await this.#leases.release(this.#ref, this.owner).catch(leaseRunsOut)
   }
 
+  async #extend(): Promise<void> {
+    const isHeld = await this.#leases.extend(this.#ref, this.owner, leaseSeconds).catch(leaseRunsOut)
+    if (isHeld === false) this.#stopExtending()
+  }
+
   #extendLater(): void {
     this.#stopExtending = this.#clock.after(extendEveryMs, () => {
       this.#extendLater()
-      this.#leases.extend(this.#ref, this.owner, leaseSeconds).catch(leaseRunsOut)
+      void this.#extend()
     })
   }
 }

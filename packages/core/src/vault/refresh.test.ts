@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { subjectKey } from '../protocol/subject-key.ts'
 import {
   cutOff,
   dead,
@@ -95,12 +96,52 @@ describe('step 7: compare and store', () => {
   it('case 38: signed out meanwhile: nothing is revived, the new refresh token is revoked', async () => {
     const fixture = await expiredFixture()
     fixture.client.answers.push(async () => {
-      await fixture.store.sessions.delete(fixture.ref.slot, [fixture.ref.id])
+      await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
       return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
     })
     await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({ reason: 'signed_out' })
     expect(fixture.client.revoked.map((tokens) => tokens.refreshToken)).toEqual(['refresh-2'])
     expect(await fixture.store.grants.observe(fixture.ref)).toEqual({})
+  })
+
+  it("revokes no orphan where that would end what the user's other sessions use", async () => {
+    const fixture = await expiredFixture({ revocation: 'authorization' })
+    const subject = subjectKey(fixture.client, 'ada')
+    await fixture.store.subjects.join(subject, 'another session', fixture.clock.now() + 86_400)
+    fixture.client.answers.push(async () => {
+      await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
+      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
+    })
+    await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({ reason: 'signed_out' })
+    expect(fixture.client.revoked).toEqual([])
+    await fixture.store.subjects.leave(subject, 'another session')
+    await fixture.signIn({ receivedAt: 1, expiresAt: 2 })
+    fixture.client.answers.push(async () => {
+      await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
+      return { kind: 'token_set', tokens: fixture.issue(3), raw: {} }
+    })
+    await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({ reason: 'signed_out' })
+    expect(fixture.client.revoked.map((tokens) => tokens.refreshToken)).toEqual(['refresh-3'])
+  })
+
+  it('signed out while an unusable answer brought a refresh token: that one is revoked too', async () => {
+    const fixture = await expiredFixture()
+    fixture.client.answers.push(async () => {
+      await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
+      return { kind: 'retry', reason: 'garbage', outcome: 'unknown', refreshToken: 'refresh-2' }
+    })
+    await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({ reason: 'signed_out' })
+    expect(fixture.client.revoked.map((tokens) => tokens.refreshToken)).toEqual(['refresh-2'])
+  })
+
+  it('signed out while the server said that the refresh token is dead: nobody hears of an ended account', async () => {
+    const fixture = await expiredFixture()
+    fixture.client.answers.push(async () => {
+      await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
+      return dead
+    })
+    await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({ reason: 'signed_out' })
+    expect(fixture.emitted).toEqual([])
   })
 })
 
@@ -387,7 +428,7 @@ describe('step 9: the store is gone between answer and commit', () => {
     })
     await fixture.vault.fresh(fixture.handle, need)
     isAway = false
-    await fixture.store.sessions.delete(fixture.ref.slot, [fixture.ref.id])
+    await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
     await fixture.pass(1.3)
     expect(fixture.client.revoked.map((tokens) => tokens.refreshToken)).toEqual(['refresh-2'])
   })

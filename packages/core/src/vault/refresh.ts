@@ -2,12 +2,13 @@ import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Logger } from '../log.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
-import type { Attempt, GrantStore } from '../store/store.ts'
+import type { Attempt, GrantStore, SubjectStore } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
 import { type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
 import type { GrantRecords, ObservedGrant, OpenedGrant } from './grant-records.ts'
-import type { HeldCommits } from './held-commits.ts'
+import type { HeldCommitEnd, HeldCommits } from './held-commits.ts'
 import type { Lease } from './lease.ts'
 import {
   coolDownSeconds,
@@ -33,6 +34,7 @@ export type RefreshOutcome =
 /** What every refresh of a vault works with. */
 export interface RefreshParts {
   readonly grants: GrantStore
+  readonly subjects: SubjectStore
   readonly records: GrantRecords
   readonly codec: GrantCodec
   readonly held: HeldCommits
@@ -99,27 +101,32 @@ export class Refresh {
     return this.#fail(answer, isUnknown(answer) ? sends : sends - 1)
   }
 
-  // 7. Compare and store. A repeated commit answers the same, because the version it stores is its id.
+  // 7. Compare and store.
   async #commit(tokens: TokenSet): Promise<RefreshOutcome> {
+    const next: LiveGrant = { ...this.#grant, tokens, refreshCount: this.#grant.refreshCount + 1 }
+    const opened = await this.#store(next, () => this.#announce(next))
+    return { kind: 'grant', opened: opened ?? (await this.#parts.records.current(this.#handle)) }
+  }
+
+  /**
+   * Stores the grant that follows on the one we saw; `undefined` when another one stands there or none. A repeated
+   * commit answers the same, because the version that it stores is its id.
+   */
+  async #store(next: LiveGrant, committed: () => void): Promise<OpenedGrant | undefined> {
     const { grants, records, codec, held } = this.#parts
     const { ref } = this.#handle
-    const next: LiveGrant = { ...this.#grant, tokens, refreshCount: this.#grant.refreshCount + 1 }
     const commit = { ref, expectedVersion: this.#seen.version, record: codec.seal(ref, next) }
-    const opened = records.remember(ref, commit.record.version, next)
-    const end = await grants.commit(ref, commit.expectedVersion, commit.record).catch(storeIsAway)
-    if (end === 'committed') this.#announce(next)
-    if (end === 'gone') await this.#revokeOrphan(tokens)
-    if (end === 'moved' || end === 'gone')
-      return { kind: 'grant', opened: await records.current(this.#handle) }
-    if (end === undefined) {
-      // 9. The old token is spent, the new one unsaved: this process serves it and keeps trying to save it.
-      held.hold(commit, (heldEnd) => {
-        if (heldEnd === 'committed') this.#announce(next)
-        if (heldEnd === 'gone') void this.#revokeOrphan(tokens)
-        if (heldEnd === 'lost') this.#saveLost()
-      })
+    const settle = async (end: HeldCommitEnd): Promise<void> => {
+      if (end === 'committed') committed()
+      if (end === 'gone') await this.#revokeOrphan(next.tokens)
+      if (end === 'lost') this.#saveLost()
     }
-    return { kind: 'grant', opened }
+    const end = await grants.commit(ref, commit.expectedVersion, commit.record).catch(storeIsAway)
+    // 9. The old token is spent, the new one unsaved: this process serves it and keeps trying to save it.
+    if (end === undefined) held.hold(commit, (heldEnd) => void settle(heldEnd))
+    else await settle(end)
+    if (end === 'moved' || end === 'gone') return undefined
+    return records.remember(ref, commit.record.version, next)
   }
 
   // 8. A dead refresh token ends the grant, but only when nobody has stored a newer one.
@@ -174,18 +181,13 @@ export class Refresh {
 
   /** Saves a refresh token that came in an otherwise unusable answer: the old one may be spent. Returns the version. */
   async #salvage(answer: FailedAnswer): Promise<string> {
-    const { grants, records, codec, held } = this.#parts
-    const { ref } = this.#handle
     if (answer.kind !== 'retry' || answer.refreshToken === undefined) return this.#seen.version
-    const next: LiveGrant = {
-      ...this.#grant,
-      tokens: { ...this.#grant.tokens, refreshToken: answer.refreshToken },
-    }
-    const commit = { ref, expectedVersion: this.#seen.version, record: codec.seal(ref, next) }
-    const end = await grants.commit(ref, commit.expectedVersion, commit.record).catch(storeIsAway)
-    if (end === 'moved' || end === 'gone') return this.#seen.version
-    if (end === undefined) held.hold(commit, (heldEnd) => heldEnd === 'lost' && this.#saveLost())
-    return records.remember(ref, commit.record.version, next).version
+    const tokens = { ...this.#grant.tokens, refreshToken: answer.refreshToken }
+    const saved = await this.#store({ ...this.#grant, tokens }, () => {})
+    if (saved !== undefined) return saved.version
+    // Signed out meanwhile: this throws. Overtaken by another version: that one has no part in this failure.
+    await this.#parts.records.current(this.#handle)
+    return this.#seen.version
   }
 
   #manyRefusedAlike(answer: FailedAnswer): boolean {
@@ -208,10 +210,16 @@ export class Refresh {
     return this.#lease.mark({ version: this.#seen.version, startedAt: this.#parts.clock.now(), sends })
   }
 
-  // 7. Signed out while the answer was on its way: nothing is revived, and the new token must not stay alive either.
+  // 7. Signed out while the answer was on its way: nothing is revived, and the new token is revoked as at a sign-out.
   async #revokeOrphan(tokens: TokenSet): Promise<void> {
-    this.#parts.records.forget(this.#handle.ref)
-    await this.#handle.client.revoke(tokens, { deadlineMs: revocationMs })
+    const { records, subjects } = this.#parts
+    const { ref, client, account } = this.#handle
+    records.forget(ref)
+    if (client.provider.revocation === 'authorization') {
+      const left = await subjects.count(subjectKey(client, account.id)).catch(storeIsAway)
+      if (left !== 0) return
+    }
+    await client.revoke(tokens, { deadlineMs: revocationMs })
   }
 
   #announce(grant: LiveGrant): void {

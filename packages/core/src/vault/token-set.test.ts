@@ -42,12 +42,14 @@ describe('assess', () => {
     expect(verdict(tokens(60, 41))).toBe('use_and_refresh_ahead')
   })
 
-  it('case 82: never refreshes a token set younger than 10 seconds, whatever its lifetime', () => {
-    for (const lifetime of [1, 3, 9, 3_600]) {
+  it('case 82: leaves a token set younger than 10 seconds alone until it expires, whatever is asked for', () => {
+    for (const lifetime of [10, 3_600]) {
       expect(verdict(tokens(lifetime, 9.9), { minTtlSeconds: 100_000 })).toBe('use_as_it_is')
       expect(verdict(tokens(lifetime, 9.9), { rejectedToken: 'access' })).toBe('use_as_it_is')
     }
-    expect(verdict(tokens(1, 10.1))).toBe('refresh')
+    expect(verdict(tokens(1, 0.9), { minTtlSeconds: 100_000 })).toBe('use_as_it_is')
+    expect(verdict(tokens(1, 1))).toBe('refresh')
+    expect(verdict(tokens(1, 1), { rejectedToken: 'access' })).toBe('use_as_it_is')
   })
 
   it('case 82: uses a token of unknown expiry until a resource server refuses it', () => {

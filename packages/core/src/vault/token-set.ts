@@ -20,7 +20,7 @@ export type Verdict =
   /** Expired without a refresh token. */
   | 'dead'
 
-/** A token set younger than this is never refreshed: no loop is faster, whatever the server's lifetimes are. */
+/** A token set younger than this is not refreshed before it expires, whatever callers and resource servers say. */
 const youngestRefreshSeconds = 10
 const floorSeconds = 5
 const shortLifetimeSeconds = 30
@@ -42,9 +42,9 @@ export function assess(tokens: TokenSet, need: Need, now: number, jitter: number
     const isNearEnd = remainingSeconds < refreshAhead(tokens) * jitter
     return isNearEnd && canRefresh && !isYoung ? 'use_and_refresh_ahead' : 'use'
   }
-  if (isYoung) return 'use_as_it_is'
-  if (canRefresh) return 'refresh'
-  return remainingSeconds > 0 ? 'use_as_it_is' : 'dead'
+  const isExpired = remainingSeconds <= 0
+  if (!canRefresh) return isExpired ? 'dead' : 'use_as_it_is'
+  return isYoung && !isExpired ? 'use_as_it_is' : 'refresh'
 }
 
 /** True while the access token has not expired and no resource server has refused it. */

@@ -28,6 +28,7 @@ export class ScriptedClient {
       name: 'Example',
       refreshEndsAccessToken: false,
       exclusive: false,
+      revocation: 'token',
       ...overrides,
     } as Provider
   }

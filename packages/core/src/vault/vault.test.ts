@@ -109,7 +109,7 @@ describe('Vault.fresh, in one process', () => {
   it('gives a refused token back unrefreshed when there is no refresh token', async () => {
     const fixture = new VaultFixture()
     const { refreshToken: _, ...tokens } = await fixture.signIn()
-    await fixture.store.sessions.delete(fixture.ref.slot, [fixture.ref.id])
+    await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
     const noRefreshToken = new VaultFixture()
     await noRefreshToken.store.sessions.write('locator', {
       expectedVersion: undefined,

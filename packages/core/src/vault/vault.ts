@@ -67,6 +67,7 @@ export class Vault {
     this.#records = new GrantRecords(store.grants, this.#codec, this.#held, clock, log)
     this.#parts = {
       grants: store.grants,
+      subjects: store.subjects,
       records: this.#records,
       codec: this.#codec,
       held: this.#held,
@@ -122,7 +123,9 @@ export class Vault {
 
   /** The grant in a record that was taken out of the store; `undefined` when it does not open. */
   open(ref: GrantRef, record: VersionedRecord): Grant | undefined {
-    return this.#records.open(ref, record)?.grant
+    const opened = this.#records.open(ref, record)
+    this.#records.forget(ref)
+    return opened?.grant
   }
 
   /** For a graceful shutdown: lets running refreshes end and saves what is not saved yet. */
