@@ -30,9 +30,21 @@ function parsed(text: string): SessionData | undefined {
   try {
     const data: unknown = JSON.parse(text)
     if (typeof data !== 'object' || data === null || !('cookie' in data)) return undefined
+    if (typeof data.cookie !== 'object' || data.cookie === null) return undefined
+    requireSendable(data.cookie)
     // Written by express-session through `set` above; its other fields are the app's.
-    return typeof data.cookie === 'object' && data.cookie !== null ? (data as SessionData) : undefined
+    return data as SessionData
   } catch {
     return undefined
   }
+}
+
+/** The part of express-session's cookie that its types leave out. */
+type SentCookie = new (stored: object) => { serialize(name: string, value: string): string }
+
+/** Throws here what express-session would throw in the middle of an answer, where nobody catches it. */
+function requireSendable(stored: object): void {
+  const { expires } = stored as { readonly expires?: unknown } // any value of parsed JSON
+  const options = typeof expires === 'string' ? { ...stored, expires: new Date(expires) } : stored
+  ;new (session.Cookie as unknown as SentCookie)(options).serialize('name', 'value')
 }
