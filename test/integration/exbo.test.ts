@@ -31,11 +31,10 @@ async function startExboApp(
   const { clock } = servers
   const emulated = await startExbo({ clock, marks: servers.as.marks, ...emulator })
   running.push(emulated)
-  const { userinfoEndpoint: userinfo, ...overrides } = emulated.presetOverrides
   const holding = await startHolding({
     ...setup,
     servers,
-    others: [exbo({ ...overrides, userinfo, ...preset })],
+    others: [exbo({ ...emulated.presetOverrides, ...preset })],
     // Longer than the year of a token.
     options: { signIn: { idleSeconds: 400 * day, absoluteSeconds: 400 * day }, ...setup.options },
   })

@@ -29,8 +29,7 @@ async function startSpotifyApp(
   const { clock } = servers
   const emulated = await startSpotify({ clock, marks: servers.as.marks, ...emulator })
   running.push(emulated)
-  const { userinfoEndpoint: userinfo, ...overrides } = emulated.presetOverrides
-  const provider = spotify({ ...overrides, userinfo, ...preset })
+  const provider = spotify({ ...emulated.presetOverrides, ...preset })
   const holding = await startHolding({
     ...setup,
     servers,

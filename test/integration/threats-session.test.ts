@@ -361,12 +361,6 @@ describe('case 29: attributes', () => {
       expected: { name: '__Secure-latchkey=', domain: 'example.com' },
     },
     {
-      title: 'SameSite=Strict',
-      baseUrl: publicOrigin,
-      signIn: { sameSite: 'strict' },
-      expected: { name: '__Host-latchkey=', sameSite: 'Strict' },
-    },
-    {
       title: 'SameSite=None',
       baseUrl: publicOrigin,
       signIn: { sameSite: 'none' },
