@@ -714,9 +714,9 @@ describe('case 31: headers already sent', () => {
     const browser = await harness.signedIn('Ada')
     expect((await browser.get(`${harness.origin}/late/login`)).text).toBe('begun\nnot_supported')
     expect(await whoami(browser, harness.origin)).toBe('user-ada')
-    // A wish to be signed out is carried out in the store, though the browser cannot be told any more.
+    // Refused before anything is done: the program hears of its mistake, and nobody is half signed out.
     expect((await browser.get(`${harness.origin}/late/logout`)).text).toBe('begun\nnot_supported')
-    expect(await whoami(browser, harness.origin)).toBeNull()
+    expect(await whoami(browser, harness.origin)).toBe('user-ada')
   })
 
   function signal(): {
