@@ -1,18 +1,8 @@
 import { LatchkeyError } from '../errors.ts'
+import { responseParameters } from '../protocol/authorization-response.ts'
 
-/** Parameters that may stand once. Servers add others of their own, which nobody reads. */
-const once: ReadonlySet<string> = new Set([
-  'code',
-  'state',
-  'iss',
-  'error',
-  'error_description',
-  'error_uri',
-  'id_token',
-  'access_token',
-  'response',
-  'p',
-])
+/** Servers add parameters of their own, which nobody reads; `p` is our own relay of a form. */
+const once: ReadonlySet<string> = new Set([...responseParameters, 'p'])
 
 /**
  * The parameters in the raw query or form of an authorization response. Frameworks turn repeated and bracketed names

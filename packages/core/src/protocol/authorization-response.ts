@@ -4,7 +4,8 @@ import type { ServerMetadata } from './metadata.ts'
 import { oauthErrorFields } from './oauth-error.ts'
 import type { Provider } from './provider.ts'
 
-const responseParams = [
+/** The parameters that an authorization response may have once (RFC 6749 §3.1). */
+export const responseParameters: readonly string[] = [
   'code',
   'state',
   'iss',
@@ -14,6 +15,7 @@ const responseParams = [
   'response',
   'id_token',
   'token',
+  'access_token',
 ]
 const longestCode = 8 * 1024
 
@@ -29,7 +31,8 @@ export function readAuthorizationResponse(
   parameters: URLSearchParams,
   expected: { readonly state: string },
 ): { readonly code: string } {
-  if (responseParams.some((name) => parameters.getAll(name).length > 1)) throw rejected(provider, 'duplicate')
+  if (responseParameters.some((name) => parameters.getAll(name).length > 1))
+    throw rejected(provider, 'duplicate')
   const checked = withoutForeignIssuer(provider, parameters)
   const server = {
     issuer: provider.issuer ?? metadata.tokenEndpoint,

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Transport, TransportResponse } from '../transport/transport.ts'
 import { clientCredentials } from './client-auth.ts'
 import type { Provider } from './provider.ts'
+import { lowerCaseNames } from './resource-headers.ts'
 
 /** Cap of token and revocation answers. */
 const maxAnswerBytes = 256 * 1024
@@ -45,8 +46,4 @@ export async function postAsClient(
     deadlineMs: request.deadlineMs,
     maxBytes: maxAnswerBytes,
   })
-}
-
-function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }

@@ -31,6 +31,7 @@ function fill(template: string, values: Readonly<Record<string, string>>): strin
   )
 }
 
-function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+/** Header names compare case-insensitively; a record of them has each once. */
+export function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }

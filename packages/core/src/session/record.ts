@@ -1,4 +1,4 @@
-import { SealError } from '../crypto/seal.ts'
+import { boolean, type Fields, list, number, object, sealedObject, text } from '../crypto/sealed-json.ts'
 import type { User } from '../protocol/user.ts'
 import type { GrantRef } from '../store/store.ts'
 
@@ -54,9 +54,7 @@ export function encodeSessionRecord(record: SessionRecord): Uint8Array {
  * @throws {SealError} `unknown_format`: written by a newer version. `corrupt`: anything else than a record.
  */
 export function decodeSessionRecord(plaintext: Uint8Array): SessionRecord {
-  const from = parseObject(Buffer.from(plaintext).toString('utf8'))
-  if (typeof from.schema === 'number' && from.schema > schema) throw new SealError('unknown_format')
-  if (from.schema !== schema) throw new SealError('corrupt')
+  const from = sealedObject(plaintext, schema)
   const completed = object(from.completed)
   return Object.freeze({
     user: userOf(object(from.user)),
@@ -99,39 +97,4 @@ function accountOf(value: unknown): SessionAccount {
     grantId: text(from.grantId),
     subject: text(from.subject),
   })
-}
-
-type Fields = Readonly<Record<string, unknown>>
-
-function parseObject(json: string): Fields {
-  try {
-    return object(JSON.parse(json))
-  } catch {
-    throw new SealError('corrupt')
-  }
-}
-
-function object(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SealError('corrupt')
-  return value as Fields // an object, by the line above
-}
-
-function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new SealError('corrupt')
-  return value
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw new SealError('corrupt')
-  return value
-}
-
-function number(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new SealError('corrupt')
-  return value
-}
-
-function boolean(value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new SealError('corrupt')
-  return value
 }

@@ -1,5 +1,6 @@
 import { randomId } from '../crypto/random.ts'
 import { SealError, type Sealer } from '../crypto/seal.ts'
+import { list, number, object, sealedObject, text } from '../crypto/sealed-json.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { GrantRef, VersionedRecord } from '../store/store.ts'
 import { type Grant, grantName } from './grant.ts'
@@ -30,13 +31,11 @@ export class GrantCodec {
 }
 
 function parseGrant(plaintext: Uint8Array): Grant {
-  const parsed = parseObject(Buffer.from(plaintext).toString('utf8'))
-  if (typeof parsed.schema === 'number' && parsed.schema > schema) throw new SealError('unknown_format')
-  if (parsed.schema !== schema) throw new SealError('corrupt')
+  const parsed = sealedObject(plaintext, schema)
   const common = { authorizedAt: number(parsed.authorizedAt), refreshCount: number(parsed.refreshCount) }
   if (parsed.state === 'live') return { state: 'live', tokens: parseTokenSet(parsed.tokens), ...common }
   if (parsed.state !== 'ended') throw new SealError('corrupt')
-  return { state: 'ended', reason: text(parsed.reason), scope: texts(parsed.scope), ...common }
+  return { state: 'ended', reason: text(parsed.reason), scope: list(parsed.scope).map(text), ...common }
 }
 
 function parseTokenSet(value: unknown): TokenSet {
@@ -46,7 +45,7 @@ function parseTokenSet(value: unknown): TokenSet {
     accessToken: text(from.accessToken),
     tokenType: text(from.tokenType),
     receivedAt: number(from.receivedAt),
-    scope: texts(from.scope),
+    scope: list(from.scope).map(text),
     ...(from.expiresAt === undefined ? {} : { expiresAt: number(from.expiresAt) }),
     ...(from.refreshToken === undefined ? {} : { refreshToken: text(from.refreshToken) }),
     ...(from.refreshTokenExpiresAt === undefined
@@ -57,32 +56,4 @@ function parseTokenSet(value: unknown): TokenSet {
       ? {}
       : { identity: { issuer: text(identity.issuer), subject: text(identity.subject) } }),
   }
-}
-
-function parseObject(json: string): Record<string, unknown> {
-  try {
-    return object(JSON.parse(json))
-  } catch {
-    throw new SealError('corrupt')
-  }
-}
-
-function object(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SealError('corrupt')
-  return value as Record<string, unknown> // checked in the line above
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw new SealError('corrupt')
-  return value
-}
-
-function number(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new SealError('corrupt')
-  return value
-}
-
-function texts(value: unknown): readonly string[] {
-  if (!Array.isArray(value)) throw new SealError('corrupt')
-  return value.map(text)
 }

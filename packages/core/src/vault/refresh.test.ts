@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { subjectKey } from '../protocol/subject-key.ts'
+import type { TokenSet } from '../protocol/token.ts'
 import {
   cutOff,
   dead,
@@ -292,27 +293,31 @@ describe('step 8: what ends a grant, and what does not', () => {
 })
 
 describe('step 9: the store is gone between answer and commit', () => {
-  function storeThatLoses(commits: () => boolean): Step {
-    return (call) => {
-      if (call.startsWith('grants.') && commits()) throw new Error('connection lost')
+  /** A store that goes away when the server has answered the next refresh, until `back` is called. */
+  async function storeAwayAfterAnswer(
+    answer: Partial<TokenSet> = {},
+  ): Promise<{ fixture: VaultFixture; back: () => void }> {
+    let isAway = false
+    const fixture = await expiredFixture({}, (call) => {
+      if (call.startsWith('grants.') && isAway) throw new Error('connection lost')
+    })
+    fixture.client.answers.push(() => {
+      isAway = true
+      return { kind: 'token_set', tokens: { ...fixture.issue(2), ...answer }, raw: {} }
+    })
+    const back = (): void => {
+      isAway = false
     }
+    return { fixture, back }
   }
 
   it('serves the new token at once and saves it as soon as the store is back', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
-    })
+    const { fixture, back } = await storeAwayAfterAnswer()
     expect((await fixture.vault.fresh(fixture.handle, need)).accessToken).toBe('access-2')
     expect((await fixture.vault.fresh(fixture.handle, need)).accessToken).toBe('access-2')
     await fixture.pass(5)
     expect(fixture.emitted).toEqual([])
-    isAway = false
+    back()
     await fixture.pass(1.3)
     expect(fixture.emitted).toEqual([['refresh', { provider: 'example', accountId: 'ada', refreshCount: 1 }]])
     const other = fixture.process()
@@ -321,17 +326,9 @@ describe('step 9: the store is gone between answer and commit', () => {
   })
 
   it('is not misled by the old record when the store is back and the save is still to come', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
-    })
+    const { fixture, back } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
-    isAway = false
+    back()
     expect((await fixture.vault.fresh(fixture.handle, need)).accessToken).toBe('access-2')
     fixture.willAnswer(3)
     await fixture.clock.advance(11)
@@ -343,17 +340,9 @@ describe('step 9: the store is gone between answer and commit', () => {
   })
 
   it('saves what it holds before it refreshes again, so that the second answer is not dropped', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: { ...fixture.issue(2), receivedAt: 1, expiresAt: 2 }, raw: {} }
-    })
+    const { fixture, back } = await storeAwayAfterAnswer({ receivedAt: 1, expiresAt: 2 })
     await fixture.vault.fresh(fixture.handle, need).catch(() => {})
-    isAway = false
+    back()
     fixture.willAnswer(3)
     expect((await fixture.vault.fresh(fixture.handle, need)).accessToken).toBe('access-3')
     expect(fixture.client.sent.map((tokens) => tokens.refreshToken)).toEqual(['refresh-1', 'refresh-2'])
@@ -361,17 +350,9 @@ describe('step 9: the store is gone between answer and commit', () => {
   })
 
   it('another process waits for the save instead of spending the old token again', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
-    })
+    const { fixture, back } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
-    isAway = false
+    back()
     const other = fixture.process()
     const tokens = other.vault.fresh(other.handle, need)
     await fixture.pass(2)
@@ -380,15 +361,7 @@ describe('step 9: the store is gone between answer and commit', () => {
   })
 
   it('gives up after 60 seconds, and says and counts what was lost', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
-    })
+    const { fixture } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
     await fixture.pass(58)
     expect(fixture.emitted).toEqual([])
@@ -399,17 +372,9 @@ describe('step 9: the store is gone between answer and commit', () => {
   })
 
   it('saves at a graceful shutdown without waiting for the next second', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
-    })
+    const { fixture, back } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
-    isAway = false
+    back()
     await fixture.vault.flush()
     const other = fixture.process()
     expect(await other.vault.read(other.handle)).toMatchObject({ tokens: { refreshToken: 'refresh-2' } })
@@ -417,17 +382,9 @@ describe('step 9: the store is gone between answer and commit', () => {
   })
 
   it('revokes what it held when the user signed out meanwhile', async () => {
-    let isAway = false
-    const fixture = await expiredFixture(
-      {},
-      storeThatLoses(() => isAway),
-    )
-    fixture.client.answers.push(() => {
-      isAway = true
-      return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }
-    })
+    const { fixture, back } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
-    isAway = false
+    back()
     await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
     await fixture.pass(1.3)
     expect(fixture.client.revoked.map((tokens) => tokens.refreshToken)).toEqual(['refresh-2'])
