@@ -246,6 +246,15 @@ describe('a refresh at EXBO', () => {
     expect([app.exbo.api.calls.characters, app.as.calls.token]).toEqual([2, 2])
   })
 
+  it('that fails near the end of a token is not noticed', async () => {
+    const app = await startExboApp({}, { accessTokenLifetimeSeconds: 3_600 })
+    const oauth = await app.signIn()
+    await app.clock.advance(3_600 - 11 - 30)
+    app.as.faults.always('token', { status: 503 })
+    for (const [, call] of bothWays) expect((await call(oauth, app.charactersUrl)).status).toBe(200)
+    expect(app.as.calls.token).toBe(3)
+  })
+
   it('that ends a token under way is covered by the replay', async () => {
     const app = await startExboApp(
       {},

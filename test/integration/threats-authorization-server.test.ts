@@ -96,6 +96,32 @@ describe.each(outages)('an authorization server that answers %s', (_name, fault,
   })
 })
 
+describe('an outage while the token is valid', () => {
+  it('case 78: nobody waits for the refresh beside it', async () => {
+    const { as, clock, visitor, origin, expectVaultIsLive } = await startSignedIn()
+    await clock.advance(3_600 - 11 - 30)
+    const hold = as.faults.hold('token')
+    for (let turn = 0; turn < 5; turn += 1) expect((await visitor.get(`${origin}/me`)).status).toBe(200)
+    await hold.arrived
+    expect(as.calls.token).toBe(2)
+    hold.release()
+    await expectVaultIsLive()
+  })
+
+  it('case 78: whoever wants more of its lifetime gets the valid one all the same', async () => {
+    const { as, clock, oauth } = await startSignedIn()
+    await clock.advance(1_000)
+    const before = await oauth.accessToken()
+    as.faults.always('token', { status: 503 })
+    expect((await oauth.accessToken({ minTtlSeconds: 3_000 })).value === before.value).toBe(true)
+    expect(as.calls.token).toBe(3)
+    as.faults.clear('token')
+    await clock.advance(11)
+    const after = await oauth.accessToken({ minTtlSeconds: 3_000 })
+    expect([after.value === before.value, as.calls.token]).toEqual([false, 4])
+  })
+})
+
 /** Answers that do not end. None of them is a commit. */
 const stuck: Readonly<Record<string, AuthorizationServerBehaviour>> = {
   'sends no headers': { noHeaders: true },
