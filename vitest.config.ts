@@ -12,5 +12,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Several suites share the machine's cores, so what must come may take its time.
+    expect: { poll: { timeout: 10_000 } },
   },
 })
