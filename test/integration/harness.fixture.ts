@@ -34,6 +34,8 @@ export interface HarnessSetup {
   readonly provider?: Partial<OAuth2Options<'example'>>
   readonly server?: Partial<AuthorizationServerOptions>
   readonly options?: Partial<LatchkeyOptions<'example'>>
+  /** Time stands still but for `clock.advance`. */
+  readonly frozen?: boolean
   /** Of `startServers`, for several processes of the same app. Absent: its own. */
   readonly servers?: HarnessServers
   /** Providers beside `example`. */
@@ -155,9 +157,9 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
 
 /** Starts the servers around an app. They stop at the end of the test. */
 export async function startServers(
-  setup: Pick<HarnessSetup, 'openid' | 'server'> = {},
+  setup: Pick<HarnessSetup, 'openid' | 'server' | 'frozen'> = {},
 ): Promise<HarnessServers> {
-  const clock = new TestClock()
+  const clock = new TestClock({ frozen: setup.frozen ?? false })
   const marks = new SecretMarks()
   const client = {
     clientId: 'example-client',

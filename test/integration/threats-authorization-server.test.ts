@@ -268,6 +268,7 @@ describe('the lifetime of an access token', () => {
     'case 82: of %i s costs one token request per expiry and no failed call',
     async (seconds) => {
       const { as, rs, oauth, clock } = await startSignedIn({
+        frozen: true,
         server: { accessTokenLifetimeSeconds: seconds, policy: { reuseKillsFamily: true } },
       })
       const before = as.calls.token
