@@ -56,6 +56,21 @@ describe('Vault.fresh, in one process', () => {
     expect(fixture.client.sent).toHaveLength(1)
   })
 
+  it('case 83: refreshes ahead at once after the clock was set back', async () => {
+    const fixture = new VaultFixture()
+    await fixture.signIn()
+    await fixture.clock.advance(lifetimeSeconds - 40)
+    await fixture.store.leases.take(fixture.ref, 'somebody', 10)
+    await fixture.vault.fresh(fixture.handle, need)
+    await fixture.settle()
+    await fixture.store.leases.release(fixture.ref, 'somebody')
+    fixture.clock.step(-3)
+    fixture.willAnswer(2)
+    await fixture.vault.fresh(fixture.handle, need)
+    await fixture.settle()
+    expect((await fixture.vault.fresh(fixture.handle, need)).accessToken).toBe('access-2')
+  })
+
   it('waits for the refresh where it kills the token in use (refreshEndsAccessToken)', async () => {
     const fixture = new VaultFixture({ refreshEndsAccessToken: true })
     await fixture.signIn()

@@ -147,7 +147,9 @@ export class Vault {
   // 3. Nobody waits for this one, and a lease that is taken is left to its owner.
   #refreshAhead(handle: GrantHandle, seen: OpenedGrant): void {
     const name = grantName(handle.ref)
-    if (this.#refreshes.has(name) || (this.#quietUntil.get(name) ?? 0) > this.#clock.now()) return
+    const quiet = (this.#quietUntil.get(name) ?? 0) - this.#clock.now()
+    // More quiet left than there ever was: the clock was set back.
+    if (this.#refreshes.has(name) || (quiet > 0 && quiet <= quietSeconds)) return
     this.#quietUntil.set(name, this.#clock.now() + quietSeconds)
     this.#refreshOnce(handle, seen, 'leave_it_to_them').catch(() => {
       this.#log.error(
