@@ -1,5 +1,7 @@
+import { memoryStore } from '@latchkey/express'
+import { UserAgent } from '@latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { startHarness } from './harness.fixture.ts'
+import { startHarness, startServers } from './harness.fixture.ts'
 
 describe.each([{ openid: false }, { openid: true }])('an app signs in (openid: $openid)', ({ openid }) => {
   it('leads from a guarded page through the consent page back to it', async () => {
@@ -45,5 +47,59 @@ describe.each([{ openid: false }, { openid: true }])('an app signs in (openid: $
     }
     expect(harness.as.calls.revoke).toBe(1)
     expect(harness.as.grants().map((grant) => grant.revoked)).toEqual([true])
+  })
+})
+
+describe('a page that needs more scope', () => {
+  it('leads through the provider with the old and the new scope, and back', async () => {
+    const { browser, origin, as } = await startHarness({
+      routes: (app, auth) => {
+        app.get('/write', auth.requireLogin({ scope: ['write'] }), async (req, res) => {
+          res.json((await req.oauth.accounts[0]?.status())?.scope)
+        })
+      },
+    })
+    await browser.signIn(`${origin}/login/example`, { as: 'Ada' })
+    const page = await browser.signIn(`${origin}/write`, { as: 'Ada' })
+    expect([page.url, JSON.parse(page.text)]).toEqual([`${origin}/write`, ['read', 'write']])
+    expect(as.liveFor('user-ada')?.scope).toEqual(['read', 'write'])
+  })
+
+  it('says so, and does not go round, when the user grants less', async () => {
+    const { browser, origin, as } = await startHarness({
+      routes: (app, auth) => {
+        app.get('/write', auth.requireLogin({ scope: ['write'] }), (_req, res) => void res.send('written'))
+      },
+    })
+    as.policy.grantedScope = () => ['read']
+    await browser.signIn(`${origin}/login/example`, { as: 'Ada' })
+    const page = await browser.signIn(`${origin}/write`, { as: 'Ada' })
+    expect([page.status, page.url]).toEqual([403, `${origin}/write`])
+    expect(page.text).toContain('More permission is needed')
+  })
+})
+
+describe('a secret that was taken away', () => {
+  it('keeps nobody from signing in anew', async () => {
+    const servers = await startServers()
+    const store = memoryStore({ clock: servers.clock })
+    const before = await startHarness({
+      servers,
+      options: { store, secret: 'kD7-first-Qm2vX9tRz5wLp8Bn3Ys6Hc4Jf1Ga' },
+    })
+    const visitor = await before.signedIn()
+    const after = await startHarness({
+      servers,
+      options: { store, baseUrl: before.origin, secret: 'wT4-other-Zs8nE6yUq1Vb7Kd3Mx9Fj5Rh2Lo' },
+    })
+    const browser = new UserAgent(
+      { clock: servers.clock, origins: { [before.origin]: after.origin } },
+      visitor.cookies,
+    )
+    expect((await browser.get(`${before.origin}/whoami`)).status).toBe(503)
+    await browser.signIn(`${before.origin}/login/example`, { as: 'Ada' })
+    expect(JSON.parse((await browser.get(`${before.origin}/whoami`)).text)).toMatchObject({
+      user: 'user-ada',
+    })
   })
 })

@@ -18,6 +18,8 @@ export interface ErrorDetails {
   /** Seconds; also sent as `Retry-After`. */
   readonly retryAfterSeconds?: number
   readonly oauth?: OAuthErrorFields
+  /** Scope that a login should ask for, so that it does not end here again. */
+  readonly scope?: readonly string[]
   /** Replaces the status of the code, for transport faults (405, 413, 415). */
   readonly status?: number
   /** The methods of a 405 answer. */
@@ -55,11 +57,12 @@ export class LatchkeyError extends Error {
   override readonly name: string = 'LatchkeyError'
   readonly code: ErrorCode
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly provider?: string
-  readonly reason?: string
-  readonly retryAfterSeconds?: number
-  readonly oauth?: OAuthErrorFields
+  declare readonly headers: Readonly<Record<string, string>>
+  declare readonly provider?: string
+  declare readonly reason?: string
+  declare readonly retryAfterSeconds?: number
+  declare readonly oauth?: OAuthErrorFields
+  declare readonly scope?: readonly string[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message)
@@ -68,8 +71,10 @@ export class LatchkeyError extends Error {
     if (details.provider !== undefined) this.provider = details.provider
     if (details.reason !== undefined) this.reason = details.reason
     if (details.oauth !== undefined) this.oauth = details.oauth
+    if (details.scope !== undefined) this.scope = details.scope
     if (this.status === 503) this.retryAfterSeconds = details.retryAfterSeconds ?? defaultRetryAfterSeconds
-    this.headers = errorHeaders(this, details.allow)
+    // Frameworks read it; whoever prints the error need not.
+    Object.defineProperty(this, 'headers', { value: errorHeaders(this, details.allow) })
     Object.defineProperty(this, mark, { value: true })
   }
 
@@ -80,8 +85,8 @@ export class LatchkeyError extends Error {
 
   /** The public fields, without the stack. */
   toJSON(): Record<string, unknown> {
-    const { code, message, status, provider, reason, retryAfterSeconds, oauth } = this
-    return { code, message, status, provider, reason, retryAfterSeconds, oauth }
+    const { code, message, status, provider, reason, retryAfterSeconds, oauth, scope } = this
+    return { code, message, status, provider, reason, retryAfterSeconds, oauth, scope }
   }
 }
 

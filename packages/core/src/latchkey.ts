@@ -181,7 +181,7 @@ export class Latchkey<Id extends string = string> {
    * The answer to an error of the app's routes; `undefined` when it is none of ours or about the program.
    * @param oauth absent: the error came before it was there.
    */
-  errorReply(error: unknown, request: PlainRequest, oauth: object | undefined): Reply | undefined {
+  errorReply(error: unknown, request: PlainRequest, oauth: object | undefined): Promise<Reply | undefined> {
     return this.#flows.errorReply(error, request, signedIn(oauth))
   }
 

@@ -97,7 +97,7 @@ function sessionOf(accounts: readonly (readonly [string, string])[]) {
       loginAt: 1_000,
       expiresAt: 2_000,
       secretDigest: 'digest-secret',
-      completed: { transaction: 'transaction-secret', returnTo: '/' },
+      completed: { transaction: 'transaction-secret', returnTo: '/', scope: [] },
     },
   }
 }

@@ -8,7 +8,7 @@ export function errorHandler(
   answer: (req: Request, res: Response, reply: Reply) => Promise<void>,
 ): ErrorRequestHandler {
   return async (error, req, res, next) => {
-    const reply = res.headersSent ? undefined : core.errorReply(error, plainRequest(req), req.oauth)
+    const reply = res.headersSent ? undefined : await core.errorReply(error, plainRequest(req), req.oauth)
     if (reply === undefined) next(error)
     else await answer(req, res, reply)
   }

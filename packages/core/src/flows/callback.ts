@@ -11,6 +11,7 @@ import {
   transactionTarget,
   usedMarkerSeconds,
 } from '../session/transaction.ts'
+import { isUnreadable } from '../store/guarded-store.ts'
 import { baseUrlOf } from './addresses.ts'
 import { parseAuthorizationResponse, rawQuery } from './authorization-response.ts'
 import type { FlowContext } from './context.ts'
@@ -77,7 +78,7 @@ async function settle(
   const cookies = headerOf(request, 'cookie')
   const state = parameters.get('state') ?? ''
   const transaction = context.transactions.open(cookies, state)
-  const session = await context.sessions.resume(cookies)
+  const session = await replaceableSession(context, cookies)
   if (transaction === undefined) {
     return completedBefore(context, request, session, state) ?? reject('state_mismatch', 'no_transaction')
   }
@@ -138,7 +139,11 @@ async function signIn(
     user,
     userId,
     account,
-    completed: { transaction: transaction.id, returnTo },
+    completed: {
+      transaction: transaction.id,
+      returnTo,
+      scope: [...client.provider.scope, ...transaction.scope],
+    },
     sealGrant: (ref) =>
       context.vault.seal(ref, { state: 'live', tokens, authorizedAt: tokens.receivedAt, refreshCount: 0 }),
   })
@@ -169,6 +174,17 @@ async function spend({ store }: FlowContext, { id }: OpenTransaction): Promise<b
   const take = (): Promise<string> =>
     store.usedMarkers.take(digest('used transaction', id), own, usedMarkerSeconds)
   return (await take().catch(take)) === own
+}
+
+/** A session that only another secret or version could read does not keep its browser from signing in anew. */
+async function replaceableSession(
+  { sessions }: FlowContext,
+  cookies: string | undefined,
+): Promise<Session | undefined> {
+  return sessions.resume(cookies).catch((error: unknown) => {
+    if (isUnreadable(error)) return undefined
+    throw error
+  })
 }
 
 /** Back or reload after a completed sign-in: the browser has the session that this very transaction made. */
@@ -205,6 +221,7 @@ function failure(
   // The server's own words are cut and cleaned before they get into an error.
   const said = { oauthError: oauth?.error, oauthDescription: oauth?.description }
   const fields = { event: 'callback.rejected', code, reason: reason ?? code, provider, ...said }
-  context.log.warn(fields, 'A callback brought no sign-in.')
+  const level = code === 'as_misconfigured' ? 'error' : 'warn'
+  context.log[level](fields, `A callback brought no sign-in. ${error.message}`)
   return spent === undefined ? reply : { ...reply, setCookies: [...reply.setCookies, spent.clearCookie] }
 }

@@ -1,44 +1,58 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
-import type { Logger } from '../log.ts'
 import { isFresh, type Session } from '../session/sessions.ts'
 import { baseUrlOf, loginLink, requestedAddress, returnToOf } from './addresses.ts'
+import type { FlowContext } from './context.ts'
 import { type FailureText, failureText } from './failure-text.ts'
 import type { PlainRequest, Reply } from './http.ts'
+import { startLogin } from './login.ts'
 import { pageReply, primaryLink } from './page.ts'
 import { jsonReply, redirect } from './replies.ts'
 import { headerOf, isNavigation } from './request-headers.ts'
 import type { FlowSettings } from './settings.ts'
-
-/** What {@link errorReply} works with. */
-export interface ErrorReplyParts {
-  readonly settings: FlowSettings
-  readonly clock: Clock
-  readonly log: Logger
-}
 
 /**
  * The answer to an error of ours: a browser on its way to a page is led through the login and back, a person sees a
  * fixed page, a script gets problem details. `undefined` for errors that are not ours or are about the program.
  * @see RFC 9457
  */
-export function errorReply(
+export async function errorReply(
   error: unknown,
   request: PlainRequest,
   session: Session | undefined,
-  parts: ErrorReplyParts,
-): Reply | undefined {
+  context: FlowContext,
+): Promise<Reply | undefined> {
   if (!LatchkeyError.is(error)) return undefined
+  const { settings, log } = context
   const signInHelps = error.code === 'login_required' || error.code === 'insufficient_scope'
   const navigates = request.method === 'GET' && isNavigation(request)
-  if (!signInHelps || !navigates || hasJustSignedIn(error, session, parts.clock)) {
-    return failureReply(error, request, parts.settings)
+  if (!signInHelps || !navigates || isBackFromLogin(error, session, context.clock)) {
+    return failureReply(error, request, settings)
   }
-  const { settings, log } = parts
+  if (error.scope !== undefined && error.provider !== undefined) {
+    return askForScope(error.provider, error.scope, request, session, context)
+  }
   const baseUrl = baseUrlOf(request, settings)
   const returnTo = returnToOf(requestedAddress(request), settings, baseUrl, log)
   const providerId = listedProvider(error, settings)
   return redirect(302, loginLink(settings, baseUrl, { providerId, returnTo }))
+}
+
+/** Straight to the authorization server: a login link takes no scope. */
+async function askForScope(
+  provider: string,
+  scope: readonly string[],
+  request: PlainRequest,
+  session: Session | undefined,
+  context: FlowContext,
+): Promise<Reply | undefined> {
+  const returnTo = requestedAddress(request)
+  const wanted = { provider, scope, returnTo, prompt: undefined, params: undefined }
+  try {
+    return await startLogin(context, request, session, wanted)
+  } catch (error) {
+    return LatchkeyError.is(error) ? failureReply(error, request, context.settings) : undefined
+  }
 }
 
 /**
@@ -81,11 +95,15 @@ function explain(
   return { ...reply, headers: { ...reply.headers, ...error.headers } }
 }
 
-/** True when going through the login once more would only lead back here. */
-function hasJustSignedIn(error: LatchkeyError, session: Session | undefined, clock: Clock): boolean {
+/** True when the visitor comes from a login that asked for what is missing: another one would bring no more. */
+function isBackFromLogin(error: LatchkeyError, session: Session | undefined, clock: Clock): boolean {
   if (session === undefined || !isFresh(session, clock)) return false
-  const { provider } = error
-  return provider === undefined || session.record.accounts.some((account) => account.provider === provider)
+  const { accounts, completed } = session.record
+  if (error.provider !== undefined && !accounts.some((account) => account.provider === error.provider))
+    return false
+  return (
+    error.code !== 'insufficient_scope' || (error.scope ?? []).every((item) => completed.scope.includes(item))
+  )
 }
 
 function failurePage(error: LatchkeyError, text: FailureText, login: string, settings: FlowSettings): Reply {

@@ -90,34 +90,36 @@ describe('Flows.errorReply', () => {
   const refused = new LatchkeyError('login_required', 'Sign in.', { reason: 'refused', provider: 'example' })
   const flows = new FlowsFixture().flows()
 
-  it('sends a page load through the login and back', () => {
-    const reply = flows.errorReply(signedOut, page, undefined)
+  it('sends a page load through the login and back', async () => {
+    const reply = await flows.errorReply(signedOut, page, undefined)
     expect(reply).toMatchObject({
       status: 302,
       setCookies: [],
       headers: { location: '/login?returnTo=%2Fme%3Fa%3D1' },
     })
     expect(reply?.headers['cache-control']).toBe('no-store')
-    expect(flows.errorReply(refused, page, undefined)?.headers.location).toBe(
+    expect((await flows.errorReply(refused, page, undefined))?.headers.location).toBe(
       '/login/example?returnTo=%2Fme%3Fa%3D1',
     )
     const foreign = new LatchkeyError('login_required', 'Sign in.', { provider: '../evil' })
-    expect(flows.errorReply(foreign, page, undefined)?.headers.location).toBe('/login?returnTo=%2Fme%3Fa%3D1')
+    expect((await flows.errorReply(foreign, page, undefined))?.headers.location).toBe(
+      '/login?returnTo=%2Fme%3Fa%3D1',
+    )
     const old = plainRequest('GET', '/me', { accept: 'text/html' })
-    expect(flows.errorReply(signedOut, old, undefined)?.status).toBe(302)
+    expect((await flows.errorReply(signedOut, old, undefined))?.status).toBe(302)
   })
 
   it.each(['//evil.example/path', 'http://evil.example/', '/\\evil.example', '/.//evil.example', '*'])(
     'case 14: never returns to another origin from the request target %s',
-    (url) => {
-      const reply = flows.errorReply(signedOut, plainRequest('GET', url), undefined)
+    async (url) => {
+      const reply = await flows.errorReply(signedOut, plainRequest('GET', url), undefined)
       expect(reply).toMatchObject({ status: 302, headers: { location: '/login?returnTo=%2F' } })
     },
   )
 
-  it('tells a script what happened, with the way to the login', () => {
+  it('tells a script what happened, with the way to the login', async () => {
     const script = plainRequest('GET', '/mArKeR', { accept: 'application/json', 'sec-fetch-mode': 'cors' })
-    const reply = flows.errorReply(refused, script, undefined)
+    const reply = await flows.errorReply(refused, script, undefined)
     expect(reply?.status).toBe(401)
     expect(reply?.headers['content-type']).toBe('application/problem+json; charset=utf-8')
     expect(problemOf(reply)).toEqual({
@@ -130,19 +132,19 @@ describe('Flows.errorReply', () => {
       provider: 'example',
       login: '/login/example',
     })
-    expect(flows.errorReply(refused, plainRequest('POST', '/x', { accept: '*/*' }), undefined)?.status).toBe(
-      401,
-    )
+    expect(
+      (await flows.errorReply(refused, plainRequest('POST', '/x', { accept: '*/*' }), undefined))?.status,
+    ).toBe(401)
   })
 
   it('brakes a loop: a sign-in that was just made and did not help is not repeated by itself', async () => {
     const { flows, session, fixture } = await signedIn()
-    const lacks = new LatchkeyError('insufficient_scope', 'Scope.', { provider: 'example' })
+    const lacks = new LatchkeyError('insufficient_scope', 'Scope.', { provider: 'example', scope: ['read'] })
     for (const [error, status] of [
       [refused, 401],
       [lacks, 403],
     ] as const) {
-      const reply = flows.errorReply(error, page, session)
+      const reply = await flows.errorReply(error, page, session)
       expect(reply).toMatchObject({ status, headers: { 'content-type': 'text/html; charset=utf-8' } })
       expect(reply?.body).toContain('<a class="primary" href="/login/example">Sign in with Example</a>')
       expect(reply?.headers.location).toBeUndefined()
@@ -151,15 +153,54 @@ describe('Flows.errorReply', () => {
       reason: 'no_account',
       provider: 'other',
     })
-    expect(flows.errorReply(elsewhere, page, session)?.headers.location).toBe(
+    expect((await flows.errorReply(elsewhere, page, session))?.headers.location).toBe(
       '/login/other?returnTo=%2Fme%3Fa%3D1',
     )
     await fixture.clock.advance(60)
-    expect(flows.errorReply(refused, page, session)?.status).toBe(302)
-    expect(flows.errorReply(lacks, page, session)?.status).toBe(302)
+    expect((await flows.errorReply(refused, page, session))?.status).toBe(302)
+    expect((await flows.errorReply(lacks, page, session))?.status).toBe(303)
   })
 
-  it('case 20: shows a fixed page for other failures, without a byte of the request', () => {
+  it('asks for the scope that a page lacks, once, and comes back to it', async () => {
+    const fixture = new FlowsFixture()
+    const flows = fixture.flows()
+    const browser = fixture.browser(flows)
+    await browser.signIn()
+    const session = await browser.session()
+    const lacks = await flows.guard(page, session, { scope: ['write'] }).catch((error: unknown) => error)
+    expect(lacks).toMatchObject({ code: 'insufficient_scope', scope: ['read', 'write'] })
+    const reply = await flows.errorReply(
+      lacks,
+      { ...page, headers: { ...page.headers, cookie: browser.cookie } },
+      session,
+    )
+    expect(reply).toMatchObject({ status: 303 })
+    const asked = new URL(reply?.headers.location ?? '')
+    expect([asked.origin, asked.searchParams.get('scope')]).toEqual(['https://example.example', 'read write'])
+    if (reply !== undefined) browser.take(reply)
+    fixture.client.grants = ['read']
+    const back = await browser.get(`/callback/example?code=two&state=${asked.searchParams.get('state')}`)
+    expect(back).toMatchObject({ status: 303, headers: { location: '/me?a=1' } })
+    const now = await browser.session()
+    const still = await flows.guard(page, now, { scope: ['write'] }).catch((error: unknown) => error)
+    expect(await flows.errorReply(still, page, now)).toMatchObject({ status: 403 })
+    fixture.client.grants = undefined
+    await fixture.clock.advance(61)
+    const again = await flows.errorReply(still, page, now)
+    expect(again?.status).toBe(303)
+  })
+
+  it('asks a signed-out visitor for the scope that the page needs right away', async () => {
+    const fixture = new FlowsFixture()
+    const flows = fixture.flows()
+    const error = await flows
+      .guard(page, undefined, { provider: 'example', scope: ['write'] })
+      .catch((e: unknown) => e)
+    const reply = await flows.errorReply(error, page, undefined)
+    expect(new URL(reply?.headers.location ?? '').searchParams.get('scope')).toBe('read write')
+  })
+
+  it('case 20: shows a fixed page for other failures, without a byte of the request', async () => {
     const headers = { ...navigation, host: 'mArKeR', referer: 'mArKeR' }
     const request = plainRequest('GET', '/mArKeR?mArKeR=%3Cscript%3EmArKeR', headers)
     const post = plainRequest('POST', '/mArKeR', headers)
@@ -173,7 +214,7 @@ describe('Flows.errorReply', () => {
     const more = ['account_mismatch', 'as_unavailable', 'as_misconfigured', 'store_unavailable'] as const
     for (const code of [...codes, ...more]) {
       const error = new LatchkeyError(code, 'mArKeR', { reason: 'mArKeR', oauth: { error: 'mArKeR' } })
-      const reply = flows.errorReply(error, request, undefined)
+      const reply = await flows.errorReply(error, request, undefined)
       expect(reply?.status).toBe(error.status)
       expect(reply?.headers).toMatchObject({
         'content-type': 'text/html; charset=utf-8',
@@ -183,28 +224,28 @@ describe('Flows.errorReply', () => {
       })
       expect(JSON.stringify(reply)).not.toContain('mArKeR')
     }
-    expect(JSON.stringify(flows.errorReply(signedOut, post, undefined))).not.toContain('mArKeR')
+    expect(JSON.stringify(await flows.errorReply(signedOut, post, undefined))).not.toContain('mArKeR')
     const away = new LatchkeyError('store_unavailable', 'x')
-    expect(flows.errorReply(away, request, undefined)?.headers['retry-after']).toBe('5')
-    expect(flows.errorReply(away, request, undefined)?.setCookies).toEqual([])
+    expect((await flows.errorReply(away, request, undefined))?.headers['retry-after']).toBe('5')
+    expect((await flows.errorReply(away, request, undefined))?.setCookies).toEqual([])
   })
 
-  it('leaves errors of others, and those about the program, to others', () => {
-    expect(flows.errorReply(new Error('x'), page, undefined)).toBeUndefined()
-    expect(flows.errorReply(undefined, page, undefined)).toBeUndefined()
+  it('leaves errors of others, and those about the program, to others', async () => {
+    expect(await flows.errorReply(new Error('x'), page, undefined)).toBeUndefined()
+    expect(await flows.errorReply(undefined, page, undefined)).toBeUndefined()
     for (const code of [
       'account_ambiguous',
       'origin_not_allowed',
       'not_supported',
       'invalid_options',
     ] as const) {
-      expect(flows.errorReply(new LatchkeyError(code, 'x'), page, undefined)).toBeUndefined()
+      expect(await flows.errorReply(new LatchkeyError(code, 'x'), page, undefined)).toBeUndefined()
     }
   })
 
-  it('puts the prefix of baseUrl before every address', () => {
+  it('puts the prefix of baseUrl before every address', async () => {
     const behindProxy = new FlowsFixture({ baseUrls: ['https://app.example/sub'] }).flows()
-    expect(behindProxy.errorReply(signedOut, page, undefined)?.headers.location).toBe(
+    expect((await behindProxy.errorReply(signedOut, page, undefined))?.headers.location).toBe(
       '/sub/login?returnTo=%2Fme%3Fa%3D1',
     )
   })

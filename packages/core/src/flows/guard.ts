@@ -25,30 +25,34 @@ export async function guard(
   session: Session | undefined,
   { provider, scope = [] }: Requirement,
 ): Promise<void> {
-  if (session === undefined) throw loginRequired('signed_out', provider)
+  if (session === undefined) throw loginRequired('signed_out', provider, scope)
   if (isUnsafe(request.method)) requireSameOrigin(request, ownOrigins(settings), log)
   const { accounts } = session.record
   const account = provider === undefined ? accounts[0] : accounts.find((each) => each.provider === provider)
-  if (account === undefined) throw loginRequired('no_account', provider)
+  if (account === undefined) throw loginRequired('no_account', provider, scope)
   if (scope.length === 0) return
   const client = await settings.providers.find(account.provider)
   const ref = grantRefOf(session.locator, account)
   const grant = client && (await vault.read({ ref, client, account }))
-  if (grant?.state !== 'live') throw loginRequired('grant_ended', account.provider)
+  if (grant?.state !== 'live') throw loginRequired('grant_ended', account.provider, scope)
   const missing = scope.filter((item) => !grant.tokens.scope.includes(item))
   if (missing.length === 0) return
   const message = `The account lacks the scope ${missing.join(' ')}. Ask for it in the provider's scope or in login().`
-  throw new LatchkeyError('insufficient_scope', message, { provider: account.provider })
+  // A new authorization replaces the old one, so it asks for what is there already as well.
+  const asked = [...grant.tokens.scope, ...missing]
+  throw new LatchkeyError('insufficient_scope', message, { provider: account.provider, scope: asked })
 }
 
 function loginRequired(
   reason: 'signed_out' | 'no_account' | 'grant_ended',
   provider: string | undefined,
+  scope: readonly string[],
 ): LatchkeyError {
-  const message = 'This page needs a signed-in user. Send the browser to the login.'
-  return new LatchkeyError(
-    'login_required',
-    message,
-    provider === undefined ? { reason } : { reason, provider },
-  )
+  const message =
+    'This page needs a signed-in user. Send the browser to the login: app.use(auth.errorHandler) does.'
+  return new LatchkeyError('login_required', message, {
+    reason,
+    ...(provider === undefined ? {} : { provider }),
+    ...(scope.length === 0 ? {} : { scope }),
+  })
 }

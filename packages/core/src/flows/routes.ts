@@ -69,7 +69,11 @@ export class Flows {
   }
 
   /** The answer to an error in one of the app's routes; `undefined` for errors that are not for visitors. */
-  errorReply(error: unknown, request: PlainRequest, session: Session | undefined): Reply | undefined {
+  errorReply(
+    error: unknown,
+    request: PlainRequest,
+    session: Session | undefined,
+  ): Promise<Reply | undefined> {
     return errorReply(error, request, session, this.#context)
   }
 

@@ -1,4 +1,5 @@
 import { LatchkeyError, type OAuthErrorFields } from '../errors.ts'
+import { credentialVariables } from './credential-variables.ts'
 import type { Provider } from './provider.ts'
 import type { TokenAnswer } from './token.ts'
 
@@ -41,9 +42,11 @@ function unavailable(provider: Provider, answer: Extract<TokenAnswer, { kind: 'r
 }
 
 function misconfigured(provider: Provider, oauth: OAuthErrorFields): LatchkeyError {
+  const variables = credentialVariables(provider.id)
   return new LatchkeyError(
     'as_misconfigured',
-    `${provider.id} does not accept this app (${oauth.error}). Check client id, secret, redirect URI and scope there.`,
+    `${provider.id} does not accept this app (${oauth.error}). Check clientId, clientSecret (or ${variables.clientId}, ${variables.clientSecret}), ` +
+      'the redirect URI registered there, and scope.',
     { provider: provider.id, reason: 'client_fault', oauth },
   )
 }

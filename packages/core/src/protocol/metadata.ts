@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
-import type { Logger } from '../log.ts'
+import { type Logger, printable } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
 import { isProtectedUrl } from './endpoint-url.ts'
 import type { JsonObject } from './json-object.ts'
@@ -162,7 +162,7 @@ function readMetadata(document: JsonObject, provider: Provider): ServerMetadata 
     throw misconfigured(
       provider,
       'issuer_mismatch',
-      'its discovery document names another issuer than the configured one.',
+      `its discovery document names the issuer ${shown(document.issuer)}, configured is ${shown(issuer)}. They must be equal.`,
     )
   }
   const endpoint = (field: EndpointName, member: string): string | undefined => {
@@ -191,4 +191,9 @@ function readMetadata(document: JsonObject, provider: Provider): ServerMetadata 
 
 function misconfigured(provider: Provider, reason: string, text: string): LatchkeyError {
   return new LatchkeyError('as_misconfigured', `${provider.id}: ${text}`, { provider: provider.id, reason })
+}
+
+/** A foreign value, cut and on one line. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(printable(value.slice(0, 200))) : 'none'
 }

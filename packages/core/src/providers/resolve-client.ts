@@ -1,18 +1,10 @@
 import { LatchkeyError } from '../errors.ts'
+import { credentialVariables } from '../protocol/credential-variables.ts'
 import type { Provider, ProviderPreset } from '../protocol/provider.ts'
 import { validateProvider } from './validate-provider.ts'
 
 /** Environment variables: `process.env`, or a part of it. */
 export type Environment = Readonly<Record<string, string | undefined>>
-
-/** The variables that a provider's credentials are read from: `spotify-eu` → `SPOTIFY_EU_CLIENT_ID`. */
-export function credentialVariables(id: string): {
-  readonly clientId: string
-  readonly clientSecret: string
-} {
-  const prefix = id.toUpperCase().replaceAll('-', '_')
-  return { clientId: `${prefix}_CLIENT_ID`, clientSecret: `${prefix}_CLIENT_SECRET` }
-}
 
 /**
  * The provider with its client id and secret, from the options or else the environment.

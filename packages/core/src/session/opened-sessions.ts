@@ -49,7 +49,7 @@ export class OpenedSessions {
       if (!(error instanceof SealError)) throw error
       this.#log.error(
         { event: 'vault.corrupt', fault: error.fault },
-        'A stored sign-in session does not open.',
+        'A stored sign-in session does not open. With unknown_key it was sealed under a value that is missing in secret.',
       )
       if (error.fault === 'corrupt') return undefined
       throw recordUnreadable(error.fault)

@@ -18,7 +18,7 @@ const record: SessionRecord = {
   loginAt: 1_800_000_000.5,
   expiresAt: 1_802_592_000.5,
   secretDigest: 'digest',
-  completed: { transaction: 'transaction', returnTo: '/' },
+  completed: { transaction: 'transaction', returnTo: '/', scope: ['read'] },
 }
 
 function bytes(text: string): Uint8Array {

@@ -38,6 +38,8 @@ export function grantRefOf(locator: string, account: SessionAccount): GrantRef {
 export interface CompletedTransaction {
   readonly transaction: string
   readonly returnTo: string
+  /** The scope that it asked for. */
+  readonly scope: readonly string[]
 }
 
 /** Format of the JSON inside the seal. A process that meets a higher one leaves the record alone. */
@@ -66,6 +68,7 @@ export function decodeSessionRecord(plaintext: Uint8Array): SessionRecord {
     completed: Object.freeze({
       transaction: text(completed.transaction),
       returnTo: text(completed.returnTo),
+      scope: Object.freeze(list(completed.scope).map(text)),
     }),
   })
 }

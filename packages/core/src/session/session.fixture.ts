@@ -101,7 +101,7 @@ export class SessionsFixture {
       userId: 'example:ada',
       account: { provider: 'example', id: 'ada', subject: 'subject of ada' },
       sealGrant,
-      completed: { transaction: 'transaction', returnTo: '/' },
+      completed: { transaction: 'transaction', returnTo: '/', scope: ['read'] },
       ...more,
     })
   }

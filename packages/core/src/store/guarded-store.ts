@@ -66,3 +66,8 @@ export function recordUnreadable(fault: 'unknown_key' | 'unknown_format'): Latch
     reason: fault,
   })
 }
+
+/** True for the error of {@link recordUnreadable}. */
+export function isUnreadable(error: unknown): boolean {
+  return LatchkeyError.is(error) && (error.reason === 'unknown_key' || error.reason === 'unknown_format')
+}
