@@ -47,7 +47,8 @@ function removeStale(folder) {
   }
 }
 
-async function pnpm(args, whatFailed) {
+/** Runs the package manager of this repository. @throws {Failure} with its output and advice */
+export async function pnpm(args, whatFailed) {
   const { code, output } = await run('npx', ['--yes', packageManager, ...args])
   if (code === 0) return
   const lines = output
