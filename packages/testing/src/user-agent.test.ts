@@ -131,4 +131,41 @@ describe('UserAgent', () => {
     )
     await as.close()
   })
+
+  it('says what the page says instead of a consent page, shortened and without queries', async () => {
+    const texts = {
+      '/json': [
+        'application/json',
+        '{"error":"invalid_request","error_description":"redirect_uri is not registered"}',
+      ],
+      '/text': ['text/plain', 'INVALID_CLIENT: Invalid redirect URI\nmore'],
+      '/html': [
+        'text/html',
+        '<title>Oops</title><style>a{}</style>\n<h1>At /cb?code=abc&amp;state=x now</h1><p>more</p>',
+      ],
+      '/long': ['text/plain', 'long '.repeat(100)],
+    } as const
+    const port = await serve((request, response) => {
+      const [type, body] = texts[request.url as keyof typeof texts]
+      response.writeHead(400, { 'content-type': type }).end(body)
+    })
+    const failure = async (path: string): Promise<string> => {
+      const failed = new UserAgent().signIn(`http://127.0.0.1:${port}${path}`, { as: 'Ada' })
+      return (await failed.catch((error: Error) => error.message)) as string // it always fails
+    }
+    expect(await failure('/json')).toMatch(/\/json answered 400: redirect_uri is not registered$/)
+    expect(await failure('/text')).toMatch(/answered 400: INVALID_CLIENT: Invalid redirect URI$/)
+    expect(await failure('/html')).toMatch(/answered 400: At \/cb\?… now$/)
+    expect((await failure('/long')).length).toBeLessThan(200)
+  })
+
+  it('refuses a page of origin that is no URL in a string', async () => {
+    const url = 'http://127.0.0.1:9/'
+    const wrong = (from: unknown) => new UserAgent().get(url, { from: from as string }) // as from JavaScript
+    await expect(wrong(new URL(url))).rejects.toThrow('absolute URL of a page as a string')
+    await expect(wrong({ url })).rejects.toThrow('a value of type object')
+    await expect(wrong('cross-site')).rejects.toThrow('a text that is none')
+    const post = new UserAgent().post(url, {}, { from: { url } as unknown as string }) // as from JavaScript
+    await expect(post).rejects.toThrow('"from"')
+  })
 })

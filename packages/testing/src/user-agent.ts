@@ -25,7 +25,7 @@ export interface NavigationOptions {
   readonly redirect?: 'manual' | 'follow'
   /** Headers that are added or, with `undefined`, left out, the agent's own and `Sec-Fetch-*` too. */
   readonly headers?: Readonly<Record<string, string | undefined>>
-  /** URL of the page with the link or form. Absent: typed into the address bar for `get`, the same origin for `post`. */
+  /** Absolute URL of the page with the link or form. Absent: typed into the address bar for `get`, the same origin for `post`. */
   readonly from?: string
 }
 
@@ -134,10 +134,11 @@ export class UserAgent {
     if (page.text.includes('data-consent-page')) return this.submit(page, { button })
     const answered = page.history.some((hop) => /[?&](code|error)=/.test(hop.location ?? ''))
     if (answered) return page
-    throw new Error(`No consent page: ${pathOnly(page.url)} answered ${page.status}`)
+    throw new Error(`No consent page: ${pathOnly(page.url)} answered ${page.status}${firstLine(page)}`)
   }
 
   async #navigate(first: Step, options: NavigationOptions): Promise<PageResponse> {
+    requirePageUrl(options.from)
     const history: PageResponse[] = []
     let step = first
     for (;;) {
@@ -207,6 +208,28 @@ function encodeForm(fields: readonly (readonly [string, string])[]): string {
   const form = new URLSearchParams()
   for (const [name, value] of fields) form.append(name, value)
   return form.toString()
+}
+
+/** A program without types may pass a `URL` or a whole page, which would make every request a cross-site one or fail later. */
+function requirePageUrl(from: unknown): void {
+  if (from === undefined || (typeof from === 'string' && URL.canParse(from))) return
+  const given = typeof from === 'string' ? 'a text that is none' : `a value of type ${typeof from}`
+  throw new TypeError(
+    `The option "from" is the absolute URL of a page as a string, such as page.url; it is ${given}`,
+  )
+}
+
+/** What a page says first, for the end of a message. JSON errors speak by their description. */
+function firstLine({ text, headers }: PageResponse): string {
+  const isPage = /html/.test(headers['content-type'] ?? '')
+  const said = isPage
+    ? text.replace(/<(style|script|title)\b.*?<\/\1>/gis, '').replace(/<[^>]*>/g, '\n')
+    : text
+  const description = /"error_description":\s*"([^"]+)"/.exec(said)?.[1]
+  const line = description ?? said.split('\n').find((one) => one.trim() !== '')
+  if (line === undefined) return ''
+  const short = line.trim().replace(/\?\S*=\S*/g, '?…')
+  return `: ${short.length > 120 ? `${short.slice(0, 120)}…` : short}`
 }
 
 /** Queries carry codes; messages leave them out. */
