@@ -39,7 +39,7 @@ export async function demoSpotify(): Promise<DemoProvider<'spotify'>> {
       title: name,
       detail: `${artists.map((artist) => artist.name).join(', ')} · ${album.name}`,
     }))
-  if (process.env.SPOTIFY_CLIENT_ID) {
+  if (hasCredentials('SPOTIFY')) {
     return { preset: spotify({ scope }), heading, url: `https://api.spotify.com${path}`, rows }
   }
   const emulator = await startSpotify({ accessTokenLifetimeSeconds: tokenSeconds })
@@ -61,7 +61,7 @@ export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
       title: information.name,
       detail: `since ${information.creationTime.slice(0, 10)}`,
     }))
-  if (process.env.EXBO_CLIENT_ID) {
+  if (hasCredentials('EXBO')) {
     return { preset: exbo(), heading, url: `https://eapi.stalcraft.net${path}`, rows }
   }
   const emulator = await startExbo({
@@ -76,6 +76,15 @@ export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
     rows,
     emulator: aboutEmulator(emulator),
   }
+}
+
+/** Whether the environment names a client at the real provider. A secret alone is a mistake worth a word. */
+function hasCredentials(name: 'SPOTIFY' | 'EXBO'): boolean {
+  if (process.env[`${name}_CLIENT_ID`]) return true
+  if (process.env[`${name}_CLIENT_SECRET`]) {
+    console.log(`${name}_CLIENT_SECRET is set without ${name}_CLIENT_ID, so it is not used.`)
+  }
+  return false
 }
 
 type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>

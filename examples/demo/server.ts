@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { latchkey } from '@latchkey/express'
+import { LatchkeyError, latchkey } from '@latchkey/express'
 import express from 'express'
 import { announce, listen, portToUse } from './listen.ts'
 import { demoExbo, demoSpotify } from './providers.ts'
@@ -11,7 +11,7 @@ const spotify = await demoSpotify()
 const exbo = await demoExbo(baseUrl)
 const providers = [spotify, exbo]
 
-const auth = latchkey({ baseUrl, providers: [spotify.preset, exbo.preset] })
+const auth = configured(() => latchkey({ baseUrl, providers: [spotify.preset, exbo.preset] }))
 
 declare module '@latchkey/express' {
   interface Register {
@@ -70,6 +70,17 @@ for (const [path, calls] of [['/call', 1] as const, ['/call-50', 50] as const]) 
 }
 
 app.use(auth.errorHandler)
+
+/** What `make` returns. A mistake in the configuration ends the program with advice instead of a stack. */
+function configured<Value>(make: () => Value): Value {
+  try {
+    return make()
+  } catch (error) {
+    if (!LatchkeyError.is(error) || error.code !== 'invalid_options') throw error
+    console.error(error.message)
+    process.exit(1)
+  }
+}
 
 function providerOf(id: string): (typeof providers)[number] {
   const provider = providers.find(({ preset }) => preset.id === id)

@@ -6,10 +6,13 @@ function countDown() {
   if (text === null) return
   const left = Math.max(0, text.dataset.expiresAt - Date.now() / 1000)
   document.querySelector('progress').value = left
-  text.textContent = left === 0 ? ' has run out: the next call refreshes it' : ' left'
+  if (left === 0) {
+    text.textContent = 'It has run out: the next call refreshes it'
+    return
+  }
   const amount = document.createElement('strong')
-  amount.textContent = left === 0 ? 'It' : duration(left)
-  text.prepend(amount)
+  amount.textContent = duration(left)
+  text.replaceChildren(amount, ' left')
 }
 
 function duration(seconds) {
