@@ -24,3 +24,24 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
     clock.after(delayMs, resolve)
   })
 }
+
+/** A span of time that passes once. It is measured, so setting the wall clock neither lengthens nor shortens it. */
+export class Deadline {
+  readonly #cancel: () => void
+  #isOver = false
+
+  constructor(clock: Clock, delayMs: number) {
+    this.#cancel = clock.after(delayMs, () => {
+      this.#isOver = true
+    })
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Frees the timer of a deadline that nobody looks at any more. */
+  cancel(): void {
+    this.#cancel()
+  }
+}

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import { LatchkeyError } from './errors.ts'
 import { Events } from './events.ts'
-import { consoleLogger, type Logger, printable } from './log.ts'
+import { consoleLogger, type Logger, printable, steadyLogger } from './log.ts'
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -79,5 +79,25 @@ describe('the console logger', () => {
     expect(lines[0]).toBe(printable(lines[0] ?? ''))
     expect([...(lines[0] ?? '')].filter((character) => character < ' ')).toEqual([])
     expect(lines[0]).toContain('event="x"')
+  })
+})
+
+describe('steadyLogger', () => {
+  it('hands every line on and lets no failure of the logger out', async () => {
+    const lines: unknown[] = []
+    const rejecting = { ...silent, warn: async () => Promise.reject(new Error('disk full')) }
+    const throwing: Logger = {
+      ...rejecting,
+      info: (fields, message) => void lines.push([fields, message]),
+      error: () => {
+        throw new Error('disk full')
+      },
+    }
+    const log = steadyLogger(throwing)
+    log.info({ event: 'x' }, 'said')
+    log.error({ event: 'x' }, 'lost')
+    log.warn({ event: 'x' }, 'lost')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(lines).toEqual([[{ event: 'x' }, 'said']])
   })
 })

@@ -6,6 +6,7 @@ import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
 import { Flows } from './flows/routes.ts'
 import { ProviderClients } from './latchkey/provider-clients.ts'
+import { steadyLogger } from './log.ts'
 import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
 import { OAuthClient } from './protocol/oauth-client.ts'
@@ -65,6 +66,7 @@ export class Latchkey<Id extends string = string> {
   /** Paths that {@link Latchkey.route} answers, those of resolved providers aside. */
   readonly paths: readonly string[]
   readonly #settings: Settings
+  readonly #log: Settings['log']
   readonly #store: Store
   readonly #clients: ProviderClients
   readonly #transport: Transport
@@ -76,12 +78,14 @@ export class Latchkey<Id extends string = string> {
   /** @throws {LatchkeyError} `invalid_options` */
   constructor(options: LatchkeyOptions<Id>) {
     const settings = settingsOf(options, process.env)
-    const { clock, log } = settings
+    const { clock } = settings
+    const log = steadyLogger(settings.log)
     const store = guardedStore(settings.store, log)
     const sealer = new Sealer(settings.secrets)
     const events = new Events(log)
     const transport = new Transport({ dispatcher: settings.dispatcher, clock })
     this.#settings = settings
+    this.#log = log
     this.#store = store
     this.#transport = transport
     this.#clients = new ProviderClients({
@@ -133,7 +137,7 @@ export class Latchkey<Id extends string = string> {
 
   /** Where adapters log to. */
   get log(): Settings['log'] {
-    return this.#settings.log
+    return this.#log
   }
 
   /** Answers a request on one of our own paths; `undefined` for every other. */
@@ -206,7 +210,7 @@ export class Latchkey<Id extends string = string> {
   }
 
   async #close(): Promise<void> {
-    await this.#vault.flush()
+    await this.#vault.close()
     await this.#flows.close()
     await this.#store.close()
     await this.#transport.close()

@@ -29,3 +29,21 @@ export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\uFFFD')
 }
+
+/** The same logger, but one that never throws or rejects: what it does about a line must not undo what the line is about. */
+export function steadyLogger(logger: Logger): Logger {
+  const steady =
+    (level: keyof Logger): Logger['info'] =>
+    (fields, message) => {
+      try {
+        const outcome: unknown = logger[level](fields, message)
+        if (outcome instanceof Promise) outcome.catch(unheard)
+      } catch {
+        unheard()
+      }
+    }
+  return { debug: steady('debug'), info: steady('info'), warn: steady('warn'), error: steady('error') }
+}
+
+// The logger is the place where this would be said.
+function unheard(): void {}

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
-import { isFresh, type Session } from '../session/sessions.ts'
+import { isFresh } from '../session/is-fresh.ts'
+import type { Session } from '../session/sessions.ts'
 import { baseUrlOf, loginLink, requestedAddress, returnToOf } from './addresses.ts'
 import type { FlowContext } from './context.ts'
 import { type FailureText, failureText } from './failure-text.ts'

@@ -1,6 +1,7 @@
 import { LatchkeyError } from '../errors.ts'
 import type { BaseUrl } from '../session/base-url.ts'
-import { isFresh, type Session } from '../session/sessions.ts'
+import { isFresh } from '../session/is-fresh.ts'
+import type { Session } from '../session/sessions.ts'
 import {
   addressUnderBaseUrl,
   baseUrlOf,

@@ -28,7 +28,8 @@ export async function refreshTokens(
 ): Promise<TokenAnswer> {
   const { clock } = context
   const endsAt = clock.now() + deadlineMs / 1000
-  const remainingMs = (): number => (endsAt - clock.now()) * 1000
+  // Never more than there was: the clock may be set back.
+  const remainingMs = (): number => Math.min((endsAt - clock.now()) * 1000, deadlineMs)
   try {
     const metadata = await within(clock, remainingMs(), context.metadata.get())
     if (metadata === undefined || remainingMs() <= 0) return notSent('timeout')

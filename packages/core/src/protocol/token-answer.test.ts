@@ -63,6 +63,8 @@ describe('readTokenAnswer with odd fields', () => {
     [1e12, 315_360_000],
     ['1000000000000', 315_360_000],
     [0, undefined],
+    [0.5, undefined],
+    ['0.9', undefined],
     [-1, undefined],
     ['-1', undefined],
     ['abc', undefined],

@@ -82,9 +82,10 @@ function readNumber(value: unknown): number | undefined {
     : undefined
 }
 
-// Zero and less say "never" at some servers and are mistakes at others; the token is used until a 401 says more.
+// Zero and less say "never" at some servers and are mistakes at others, and no token lives for less than a second: it is
+// used until a 401 says more.
 function lifetimeOf(seconds: number | undefined): number | undefined {
-  return seconds === undefined || seconds <= 0
+  return seconds === undefined || seconds < 1
     ? undefined
     : Math.min(Math.floor(seconds), longestLifetimeSeconds)
 }

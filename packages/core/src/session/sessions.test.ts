@@ -406,14 +406,24 @@ describe('Sessions.end', () => {
 
   it('is done although the index cannot be reached, and then takes no grant for the last one', async () => {
     const { sessions, session, cookie, watched } = await signedIn()
-    watched.before = failing('subjects.leave')
+    watched.before = failing('subjects.leave', 2)
     expect(await sessions.end(session)).toMatchObject([{ lastOfSubject: false }])
     expect(await sessions.resume(cookie)).toBeUndefined()
   })
 
+  it('settles a lost answer by asking again, of the session and of the index', async () => {
+    for (const command of ['sessions.delete', 'subjects.leave']) {
+      const { fixture, sessions, session, watched } = await signedIn()
+      watched.before = failing(command)
+      expect(await sessions.end(session)).toMatchObject([{ lastOfSubject: true }])
+      const { session: next } = await fixture.signIn()
+      expect(await sessions.end(next)).toMatchObject([{ lastOfSubject: true }])
+    }
+  })
+
   it('says that nothing is known when the store fails', async () => {
     const { sessions, session, cookie, watched } = await signedIn()
-    watched.before = failing('sessions.delete')
+    watched.before = failing('sessions.delete', 2)
     await expect(sessions.end(session)).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(await sessions.resume(cookie)).toBeDefined()
   })

@@ -9,6 +9,7 @@ import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type {
   GrantRef,
+  SessionDeleteOutcome,
   SessionWrite,
   SessionWriteOutcome,
   Store,
@@ -39,14 +40,6 @@ export interface Session {
   readonly locator: string
   readonly version: string
   readonly record: SessionRecord
-}
-
-/** How long a sign-in counts as just made. */
-const freshSeconds = 60
-
-/** True just after a sign-in: what it did not bring, another one will not bring either. */
-export function isFresh({ record }: Session, clock: Clock): boolean {
-  return clock.now() - record.loginAt < freshSeconds
 }
 
 /** A sign-in about to be stored. */
@@ -153,7 +146,8 @@ export class Sessions {
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
       const { locator, version, record } = current
       const ids = record.accounts.map((account) => account.grantId)
-      const deleted = await this.#store.sessions.delete(locator, version, ids)
+      const remove = (): Promise<SessionDeleteOutcome> => this.#store.sessions.delete(locator, version, ids)
+      const deleted = await remove().catch(remove)
       if (deleted.outcome === 'deleted') {
         this.#opened.forget(locator)
         return this.#ended(current, deleted.deletedGrants)
@@ -283,7 +277,15 @@ export class Sessions {
 
   /** How many sessions the subject has left. The session is over already, so a store failure stops nothing here. */
   async #leave(subject: string, locator: string): Promise<number> {
-    return this.#store.subjects.leave(subject, locator).catch(() => Number.POSITIVE_INFINITY)
+    const leave = (): Promise<number> => this.#store.subjects.leave(subject, locator)
+    return leave()
+      .catch(leave)
+      .catch(() => {
+        const message =
+          'The index of sessions was not told of an end: for a while this account may not be revoked.'
+        this.#log.warn({ event: 'revocation.failed', reason: 'index' }, message)
+        return Number.POSITIVE_INFINITY
+      })
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, Deadline, sleep } from '../clock.ts'
 import { SealError } from '../crypto/seal.ts'
 import type { Logger } from '../log.ts'
 import { recordUnreadable } from '../store/guarded-store.ts'
@@ -74,12 +74,16 @@ export class GrantRecords {
 
   /** Waits for another version than `seen`; looks at least once. */
   async moved(handle: GrantHandle, seen: OpenedGrant, seconds: number): Promise<OpenedGrant | undefined> {
-    const until = this.#clock.now() + seconds
-    for (;;) {
-      const standing = await this.current(handle)
-      if (standing.version !== seen.version) return standing
-      if (this.#clock.now() >= until) return undefined
-      await sleep(this.#clock, pollEveryMs)
+    const deadline = new Deadline(this.#clock, seconds * 1_000)
+    try {
+      for (;;) {
+        const standing = await this.current(handle)
+        if (standing.version !== seen.version) return standing
+        if (seconds === 0 || deadline.isOver) return undefined
+        await sleep(this.#clock, pollEveryMs)
+      }
+    } finally {
+      deadline.cancel()
     }
   }
 

@@ -1,11 +1,11 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, Deadline } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
 import { grantName } from './grant.ts'
 
 const retryEveryMs = 1_000
-const giveUpAfterSeconds = 60
+const giveUpAfterMs = 60_000
 
 /** A token set that the authorization server has issued and the store has not confirmed yet. Sealed. */
 export interface HeldCommit {
@@ -18,7 +18,7 @@ export interface HeldCommit {
 export type HeldCommitEnd = 'committed' | 'moved' | 'gone' | 'lost'
 
 interface Waiting extends HeldCommit {
-  readonly giveUpAt: number
+  readonly giveUp: Deadline
   readonly ended: (end: HeldCommitEnd) => void
   cancelRetry: () => void
 }
@@ -36,8 +36,8 @@ export class HeldCommits {
 
   /** Tries the commit again every second until it is answered. `ended` is called once. */
   hold(commit: HeldCommit, ended: (end: HeldCommitEnd) => void): void {
-    const giveUpAt = this.#clock.now() + giveUpAfterSeconds
-    const waiting: Waiting = { ...commit, giveUpAt, ended, cancelRetry: () => {} }
+    const giveUp = new Deadline(this.#clock, giveUpAfterMs)
+    const waiting: Waiting = { ...commit, giveUp, ended, cancelRetry: () => {} }
     this.#waiting.set(grantName(commit.ref), waiting)
     this.#retryLater(waiting)
   }
@@ -63,7 +63,7 @@ export class HeldCommits {
   #retryLater(waiting: Waiting): void {
     const jitteredMs = retryEveryMs * (0.8 + Math.random() * 0.4)
     waiting.cancelRetry = this.#clock.after(jitteredMs, () => {
-      void this.#try(waiting, { lastTime: this.#clock.now() >= waiting.giveUpAt })
+      void this.#try(waiting, { lastTime: waiting.giveUp.isOver })
     })
   }
 
@@ -75,6 +75,7 @@ export class HeldCommits {
     if (!this.#isWaiting(waiting)) return
     if (end === undefined && !lastTime) return this.#retryLater(waiting)
     this.#waiting.delete(grantName(waiting.ref))
+    waiting.giveUp.cancel()
     waiting.ended(end ?? 'lost')
   }
 

@@ -39,6 +39,18 @@ describe('step 6: mark, then send', () => {
     expect(fixture.client.sent.map((sent) => sent.refreshToken)).toEqual(['refresh-1'])
   })
 
+  it('case 83: waits no longer because the clock was set back meanwhile', async () => {
+    const fixture = await expiredFixture()
+    await leaveMark(fixture)
+    fixture.willAnswer(2)
+    const tokens = fixture.vault.fresh(fixture.handle, need)
+    await fixture.pass(1)
+    fixture.clock.step(-3_600)
+    await fixture.pass(2.5)
+    expect((await tokens).accessToken).toBe('access-2')
+    expect(fixture.clock.pending).toBe(0)
+  })
+
   it('adopts the commit of an owner that is slow but alive', async () => {
     const fixture = await expiredFixture()
     const version = await leaveMark(fixture)
@@ -371,11 +383,32 @@ describe('step 9: the store is gone between answer and commit', () => {
     expect(fixture.clock.pending).toBe(0)
   })
 
+  it('case 83: gives nothing up because the clock was set forward', async () => {
+    const { fixture, back } = await storeAwayAfterAnswer()
+    await fixture.vault.fresh(fixture.handle, need)
+    fixture.clock.step(3_600)
+    await fixture.pass(2.5)
+    expect(fixture.emitted).toEqual([])
+    back()
+    await fixture.pass(1.3)
+    expect(fixture.emitted).toMatchObject([['refresh', { refreshCount: 1 }]])
+  })
+
+  it('starts no refresh after a graceful shutdown', async () => {
+    const fixture = await expiredFixture()
+    await fixture.vault.close()
+    await expect(fixture.vault.fresh(fixture.handle, need)).rejects.toMatchObject({
+      code: 'as_unavailable',
+      reason: 'closing',
+    })
+    expect(fixture.client.sent).toEqual([])
+  })
+
   it('saves at a graceful shutdown without waiting for the next second', async () => {
     const { fixture, back } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
     back()
-    await fixture.vault.flush()
+    await fixture.vault.close()
     const other = fixture.process()
     expect(await other.vault.read(other.handle)).toMatchObject({ tokens: { refreshToken: 'refresh-2' } })
     expect(fixture.clock.pending).toBe(0)

@@ -251,6 +251,19 @@ describe('Vault.fresh, across processes', () => {
     expect(fixture.client.sent).toEqual([])
   })
 
+  it('case 83: waits 15 seconds for another owner, also when the clock is set back meanwhile', async () => {
+    const fixture = new VaultFixture()
+    await expired(fixture)
+    await fixture.store.leases.take(fixture.ref, 'somebody', 7_200)
+    const refused = { minTtlSeconds: 5, rejectedToken: 'access-1' }
+    const answer = fixture.vault.fresh(fixture.handle, refused)
+    const waiting = expect(answer).rejects.toMatchObject({ reason: 'timeout' })
+    await fixture.pass(5)
+    fixture.clock.step(-3_000)
+    await fixture.pass(10.5)
+    await waiting
+  })
+
   it('settles an unanswered take by reading the owner back', async () => {
     let cuts = 1
     const fixture = new VaultFixture({}, (call, moment) => {

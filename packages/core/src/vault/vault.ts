@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, Deadline, sleep } from '../clock.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Events } from '../events.ts'
@@ -17,7 +17,7 @@ import { Refusals } from './refusals.ts'
 import { SingleFlight } from './single-flight.ts'
 import { assess, isUsable, type Need } from './token-set.ts'
 
-const waitForOtherSeconds = 15
+const waitForOtherMs = 15_000
 /** After a refresh ahead that brought nothing, the next one waits this long. */
 const quietSeconds = 1
 const rememberedQuiet = 5_000
@@ -57,6 +57,7 @@ export class Vault {
   readonly #parts: RefreshParts
   readonly #refreshes = new SingleFlight<RefreshOutcome>()
   readonly #quietUntil = new LruMap<number>(rememberedQuiet)
+  #isClosed = false
 
   constructor({ store, sealer, clock, events, log }: VaultParts) {
     this.#store = store
@@ -128,14 +129,19 @@ export class Vault {
     return opened?.grant
   }
 
-  /** For a graceful shutdown: lets running refreshes end and saves what is not saved yet. */
-  async flush(): Promise<void> {
+  /** For a graceful shutdown: starts no refresh any more, lets running ones end and saves what is not saved yet. */
+  async close(): Promise<void> {
+    this.#isClosed = true
     await this.#refreshes.settled()
     await this.#held.flush()
   }
 
   // 1. In this process one refresh per grant at a time. It belongs to no caller, so none can cancel it.
-  #refreshOnce(handle: GrantHandle, seen: OpenedGrant, whenTaken: WhenTaken): Promise<RefreshOutcome> {
+  async #refreshOnce(handle: GrantHandle, seen: OpenedGrant, whenTaken: WhenTaken): Promise<RefreshOutcome> {
+    if (this.#isClosed) {
+      const error = failureError({ code: 'as_unavailable', reason: 'closing' }, handle.client.provider)
+      return { kind: 'failed', error, sent: false }
+    }
     return this.#refreshes.run(grantName(handle.ref), () =>
       this.#refresh(handle, seen, whenTaken).catch((error: unknown) => {
         if (!LatchkeyError.is(error)) throw error
@@ -162,11 +168,15 @@ export class Vault {
   // 4. Across processes one refresh per grant at a time: never without the lease.
   async #refresh(handle: GrantHandle, seen: OpenedGrant, whenTaken: WhenTaken): Promise<RefreshOutcome> {
     const lease = new Lease(this.#store.leases, handle.ref, this.#clock)
-    const waitUntil = this.#clock.now() + waitForOtherSeconds
-    while (!(await lease.take())) {
-      if (whenTaken === 'leave_it_to_them') return { kind: 'grant', opened: seen }
-      const outcome = await this.#waitForOther(handle, seen, waitUntil)
-      if (outcome !== undefined) return outcome
+    const deadline = new Deadline(this.#clock, waitForOtherMs)
+    try {
+      while (!(await lease.take())) {
+        if (whenTaken === 'leave_it_to_them') return { kind: 'grant', opened: seen }
+        const outcome = await this.#waitForOther(handle, seen, deadline)
+        if (outcome !== undefined) return outcome
+      }
+    } finally {
+      deadline.cancel()
     }
     try {
       return await new Refresh(this.#parts, handle, seen, lease).run()
@@ -179,9 +189,9 @@ export class Vault {
   async #waitForOther(
     handle: GrantHandle,
     seen: OpenedGrant,
-    waitUntil: number,
+    deadline: Deadline,
   ): Promise<RefreshOutcome | undefined> {
-    while (this.#clock.now() < waitUntil) {
+    while (!deadline.isOver) {
       const observed = await this.#records.observe(handle)
       const settled = settledBy(handle, seen, observed, this.#clock.now())
       if (settled !== undefined) return settled.kind === 'failed' ? { ...settled, sent: true } : settled
