@@ -1,11 +1,11 @@
 import type { Clock } from '../clock.ts'
-import type { Transport, TransportResponse } from '../transport/transport.ts'
+import type { Transport, TransportRequest, TransportResponse } from '../transport/transport.ts'
 import { clientCredentials } from './client-auth.ts'
 import type { Provider } from './provider.ts'
 import { lowerCaseNames } from './resource-headers.ts'
 
 /** Cap of token and revocation answers. */
-const maxAnswerBytes = 256 * 1024
+export const maxAnswerBytes: number = 256 * 1024
 
 /** What a request in the client's name needs. */
 export interface ClientRequestContext {
@@ -28,6 +28,8 @@ export async function postAsClient(
     readonly endpoint: string
     readonly parameters: Readonly<Record<string, string>>
     readonly deadlineMs: number
+    /** See {@link TransportRequest.keepReceived}. */
+    readonly keepReceived?: boolean
   },
 ): Promise<TransportResponse> {
   const credentials = await clientCredentials(provider, audience, clock)
@@ -45,5 +47,6 @@ export async function postAsClient(
     body: json ? JSON.stringify(parameters) : new URLSearchParams(parameters).toString(),
     deadlineMs: request.deadlineMs,
     maxBytes: maxAnswerBytes,
+    keepReceived: request.keepReceived ?? false,
   })
 }

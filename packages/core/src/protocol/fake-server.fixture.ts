@@ -18,6 +18,8 @@ export type Answer =
       readonly status?: number
       readonly headers?: Readonly<Record<string, string>>
       readonly body?: string | Uint8Array | object
+      /** The connection breaks after so many bytes of the body. */
+      readonly cutAfter?: number
     }
   | 'refused'
   | 'cut'
@@ -126,11 +128,12 @@ function respond(
   controller: Dispatcher.DispatchController,
   handler: Dispatcher.DispatchHandler,
 ): void {
-  const { status = 200, headers = {}, body = '' } = answer
+  const { status = 200, headers = {}, body = '', cutAfter } = answer
   const bytes = body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body)
   handler.onResponseStart?.(controller, status, { 'content-type': 'application/json', ...headers }, '')
-  handler.onResponseData?.(controller, Buffer.from(bytes))
-  handler.onResponseEnd?.(controller, {})
+  handler.onResponseData?.(controller, Buffer.from(bytes).subarray(0, cutAfter))
+  if (cutAfter === undefined) handler.onResponseEnd?.(controller, {})
+  else handler.onResponseError?.(controller, Object.assign(new Error('cause'), { code: 'ECONNRESET' }))
 }
 
 /** What a rejected promise was rejected with. */

@@ -1,10 +1,12 @@
 import type { TransportResponse } from '../transport/transport.ts'
-import { type JsonObject, parseJsonObject, salvageString } from './json-object.ts'
+import type { JsonObject } from './json-object.ts'
 import type { Provider } from './provider.ts'
 import { retryAfterSeconds } from './retry-after.ts'
 import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
+import { readBody } from './token-body.ts'
 import { type AnswerError, classifyError, readError } from './token-error.ts'
-import { isAccessToken, isRefreshToken, TokenFields } from './token-fields.ts'
+import { isAccessToken, TokenFields } from './token-fields.ts'
+import { salvageRefreshToken } from './token-salvage.ts'
 
 /** What a token answer is read against. */
 export interface TokenAnswerContext {
@@ -141,30 +143,6 @@ function isKnownType(tokenType: unknown, { credentials }: Provider): tokenType i
   if (typeof tokenType !== 'string') return false
   const type = tokenType.toLowerCase()
   return type === 'bearer' || ('scheme' in credentials && type === credentials.scheme.toLowerCase())
-}
-
-function readBody({ headers, body }: TransportResponse): JsonObject | undefined {
-  const json = parseJsonObject(body)
-  if (json !== undefined) return json
-  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  return type === 'application/x-www-form-urlencoded' ? parseForm(body) : undefined
-}
-
-/** Some servers answer in the format of the request unless told otherwise. A repeated name makes the answer unreadable. */
-function parseForm(bytes: Uint8Array): JsonObject | undefined {
-  const form = new URLSearchParams(Buffer.from(bytes).toString('latin1'))
-  const entries = [...form].filter(([name]) => name !== '__proto__')
-  return new Set(form.keys()).size === form.size ? Object.fromEntries(entries) : undefined
-}
-
-function salvageRefreshToken(response: TransportResponse, context: TokenAnswerContext): string | undefined {
-  const body = readBody(response)
-  const name = context.provider.tokenAnswer.refreshToken?.split('.').at(-1) ?? 'refresh_token'
-  const found =
-    body === undefined
-      ? salvageString(response.body, name)
-      : new TokenFields(body, context.provider).refreshToken()
-  return isRefreshToken(found) && found !== context.previous?.refreshToken ? found : undefined
 }
 
 function retry(

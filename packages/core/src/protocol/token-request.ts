@@ -2,6 +2,7 @@ import { TransportError, type TransportFault } from '../transport/transport.ts'
 import { type ClientRequestContext, postAsClient } from './client-request.ts'
 import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
 import { readTokenAnswer } from './token-answer.ts'
+import { salvageReceived } from './token-salvage.ts'
 
 /** What is exchanged for tokens. */
 export type TokenGrant =
@@ -37,11 +38,16 @@ export async function requestTokens(
   const { endpoint, grant, deadlineMs, ...expected } = request
   const parameters = grantParameters(grant, provider.pkce !== 'never')
   try {
-    const response = await postAsClient(context, { endpoint, parameters, deadlineMs })
+    const keepReceived = grant.type === 'refresh_token'
+    const response = await postAsClient(context, { endpoint, parameters, deadlineMs, keepReceived })
     const secrets = [...secretsOf(grant), provider.clientSecret]
     return readTokenAnswer(response, { provider, ...expected, receivedAt: clock.now(), secrets })
   } catch (error) {
     if (!(error instanceof TransportError)) throw error
+    const refreshToken = await salvageReceived(error, { provider, ...expected })
+    if (refreshToken !== undefined) {
+      return { kind: 'retry', reason: 'garbage', outcome: 'unknown', refreshToken }
+    }
     const outcome = error.fault === 'connect' ? 'not_processed' : 'unknown'
     return { kind: 'retry', reason: reasonOfFault[error.fault], outcome }
   }

@@ -77,3 +77,32 @@ describe('Transport caps', () => {
     expect((await fault(send(url))).fault).toBe('encoding')
   })
 })
+
+describe('Transport that keeps what it received', () => {
+  const tooLong = { 'content-length': String(1024 ** 3) }
+
+  it('reads a 2xx answer of a forbidden Content-Length no further than the cap', async () => {
+    const { url, sockets } = await listen((_request, response) => {
+      response.writeHead(200, tooLong).write(Buffer.alloc(2_000))
+    })
+    const error = await fault(send(url, { maxBytes: 1_000, keepReceived: true }))
+    expect(error.fault).toBe('too_large')
+    expect(error.received?.body).toHaveLength(1_000)
+    await until(() => sockets.size === 0)
+  })
+
+  it('waits a second for what such an answer brings', async () => {
+    const { url } = await listen((_request, response) => response.writeHead(200, tooLong).write('some'))
+    const error = await fault(send(url, { keepReceived: true }))
+    expect(error.fault).toBe('too_large')
+    expect(Buffer.from(error.received?.body ?? []).toString()).toBe('some')
+  })
+
+  it('keeps nothing of other answers, and nothing unasked', async () => {
+    const { url } = await listen((request, response) => {
+      response.writeHead(request.url === '/500' ? 500 : 200, tooLong).write('some')
+    })
+    expect((await fault(send(`${url}/500`, { keepReceived: true }))).received).toBeUndefined()
+    expect((await fault(send(url))).received).toBeUndefined()
+  })
+})

@@ -1,5 +1,14 @@
 import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
+import {
+  brotliDecompress,
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  gunzip,
+  inflate,
+  inflateRaw,
+} from 'node:zlib'
 
 const decoders = {
   gzip: promisify(gunzip),
@@ -45,6 +54,42 @@ async function decompress(
     if (hasCode(error, 'ERR_BUFFER_TOO_LARGE')) throw error
     return inflateBare(body, options)
   }
+}
+
+const unfinished = { finishFlush: constants.Z_SYNC_FLUSH }
+const lenientDecoders = {
+  gzip: () => createGunzip(unfinished),
+  'x-gzip': () => createGunzip(unfinished),
+  deflate: () => createInflate(unfinished),
+  br: () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }),
+} as const
+
+/**
+ * As much of a body as one `Content-Encoding` lets through, however the body ends and whatever stands beside the
+ * coding; `undefined` where no coding can be undone. Never more than `maxBytes`.
+ */
+export async function decodeLeniently(
+  body: Uint8Array,
+  contentEncoding: string,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  const codings = contentEncoding.toLowerCase().split(',')
+  const coding = codings.map((name) => name.trim()).find((name) => name !== 'identity' && name !== '')
+  if (coding === undefined || !Object.hasOwn(lenientDecoders, coding)) return undefined
+  const decoder = lenientDecoders[coding as keyof typeof lenientDecoders]() // one of its own names
+  const chunks: Buffer[] = []
+  let length = 0
+  await new Promise<void>((resolve) => {
+    decoder.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length >= maxBytes) decoder.destroy()
+    })
+    decoder.on('error', () => resolve())
+    decoder.on('close', resolve)
+    decoder.end(body)
+  })
+  return Buffer.concat(chunks).subarray(0, maxBytes)
 }
 
 function hasCode(error: unknown, code: string): boolean {

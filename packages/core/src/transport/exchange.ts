@@ -1,26 +1,24 @@
 import type { Clock } from '../clock.ts'
-import { TransportError, type TransportFault } from './transport-error.ts'
+import { type ReceivedAnswer, TransportError, type TransportFault } from './transport-error.ts'
 import type { Dispatcher } from './undici.ts'
 
-/** What came back, body still encoded. */
-export interface RawResponse {
-  readonly status: number
-  /** Lower-case names; repeated fields are joined by `, `. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-}
+/** How long an answer that is too long by its `Content-Length` may bring what can be saved of it. */
+const savingMs = 1_000
 
 /** One request and its answer on a dispatcher: capped, and over when the deadline is. */
 export class Exchange {
   readonly #url: URL
   readonly #maxBytes: number
+  readonly #keepReceived: boolean
+  readonly #clock: Clock
   readonly #chunks: Buffer[] = []
-  readonly #cancelDeadline: () => void
-  readonly response: Promise<RawResponse>
-  #resolve!: (response: RawResponse) => void
+  #cancelDeadline: () => void
+  readonly response: Promise<ReceivedAnswer>
+  #resolve!: (response: ReceivedAnswer) => void
   #reject!: (error: TransportError) => void
   #controller: Dispatcher.DispatchController | undefined
   #started = false
+  #declaredTooLong = false
   #ended = false
   #length = 0
   #status = 0
@@ -31,9 +29,12 @@ export class Exchange {
     readonly maxBytes: number
     readonly deadlineMs: number
     readonly clock: Clock
+    readonly keepReceived?: boolean | undefined
   }) {
     this.#url = request.url
     this.#maxBytes = request.maxBytes
+    this.#keepReceived = request.keepReceived ?? false
+    this.#clock = request.clock
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -54,7 +55,7 @@ export class Exchange {
 
   /** Ends the exchange with an error of the dispatcher's. */
   fail(error: unknown): void {
-    this.#fail('cut', systemCodeOf(error))
+    this.#fail(this.#declaredTooLong ? 'too_large' : 'cut', systemCodeOf(error))
   }
 
   // undici calls this right before it writes. Until then nothing was sent, whatever goes wrong.
@@ -73,27 +74,53 @@ export class Exchange {
     if (status < 200) return
     this.#status = status
     this.#headers = joinHeaders(headers)
-    if (Number(this.#headers['content-length']) > this.#maxBytes) this.#fail('too_large')
+    if (Number(this.#headers['content-length']) > this.#maxBytes) this.#receiveTooLong()
+  }
+
+  // Nothing but an answer worth saving is read any further, and that one not for long.
+  #receiveTooLong(): void {
+    if (!this.#isWorthKeeping) {
+      this.#fail('too_large')
+      return
+    }
+    this.#declaredTooLong = true
+    const cancelDeadline = this.#cancelDeadline
+    const cancel = this.#clock.after(savingMs, () => this.#fail('too_large'))
+    this.#cancelDeadline = () => {
+      cancelDeadline()
+      cancel()
+    }
+  }
+
+  get #isWorthKeeping(): boolean {
+    return this.#keepReceived && this.#status >= 200 && this.#status < 300
   }
 
   #receive(chunk: Buffer): void {
     if (this.#ended) return
     this.#length += chunk.length
+    this.#chunks.push(chunk)
     if (this.#length > this.#maxBytes) this.#fail('too_large')
-    else this.#chunks.push(chunk)
   }
 
   #finish(): void {
-    if (!this.#end()) return
-    this.#resolve({ status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks) })
+    if (this.#declaredTooLong) this.#fail('too_large')
+    else if (this.#end()) this.#resolve(this.#received())
   }
 
   #fail(fault: TransportFault, systemCode?: string): void {
     if (!this.#end()) return
+    const received = this.#isWorthKeeping ? this.#received() : undefined
     this.#chunks.length = 0
-    this.#reject(new TransportError(this.#started ? fault : 'connect', this.#url, systemCode))
+    const shown = this.#started ? fault : 'connect'
+    this.#reject(new TransportError(shown, this.#url, { systemCode, received }))
     // Destroys the socket: a half-read answer must not reach the next request.
     this.#controller?.abort(new Error('Latchkey gave this exchange up.'))
+  }
+
+  #received(): ReceivedAnswer {
+    const body = Buffer.concat(this.#chunks).subarray(0, this.#maxBytes)
+    return { status: this.#status, headers: this.#headers, body }
   }
 
   #end(): boolean {

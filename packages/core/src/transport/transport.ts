@@ -4,7 +4,7 @@ import { Exchange } from './exchange.ts'
 import { TransportError } from './transport-error.ts'
 import { Agent, type Dispatcher } from './undici.ts'
 
-export { TransportError, type TransportFault } from './transport-error.ts'
+export { type ReceivedAnswer, TransportError, type TransportFault } from './transport-error.ts'
 
 /** One call to an authorization server or userinfo endpoint. */
 export interface TransportRequest {
@@ -16,6 +16,8 @@ export interface TransportRequest {
   readonly deadlineMs: number
   /** Cap of the body, before and after decompression. */
   readonly maxBytes: number
+  /** Lets the error of a 2xx answer that cannot be read hold what came of it. @default false */
+  readonly keepReceived?: boolean
 }
 
 /** An answer as it came, decompressed. Untrusted. */
@@ -52,8 +54,8 @@ export class Transport {
    */
   async send(request: TransportRequest): Promise<TransportResponse> {
     const url = new URL(request.url)
-    const { deadlineMs, maxBytes } = request
-    const exchange = new Exchange({ url, deadlineMs, maxBytes, clock: this.#clock })
+    const { deadlineMs, maxBytes, keepReceived } = request
+    const exchange = new Exchange({ url, deadlineMs, maxBytes, keepReceived, clock: this.#clock })
     try {
       this.dispatcher.dispatch(
         {
@@ -71,10 +73,12 @@ export class Transport {
     } catch (error) {
       exchange.fail(error)
     }
-    const { status, headers, body } = await exchange.response
-    const decoded = await decodeBody(body, headers['content-encoding'], maxBytes)
-    if (typeof decoded === 'string') throw new TransportError(decoded, url)
-    return { status, headers, body: decoded }
+    const received = await exchange.response
+    const { status, headers } = received
+    const decoded = await decodeBody(received.body, headers['content-encoding'], maxBytes)
+    if (typeof decoded !== 'string') return { status, headers, body: decoded }
+    const kept = keepReceived && status >= 200 && status < 300
+    throw new TransportError(decoded, url, kept ? { received } : {})
   }
 
   /** Closes the connections that this instance opened; never a dispatcher that was passed in. */
