@@ -10,7 +10,7 @@ import {
 
 /** Core's layers, lowest first. A file imports from its own folder and from the layers above it in this list. */
 const layers: readonly (readonly string[])[] = [
-  ['errors', 'clock', 'events', 'log'],
+  ['errors', 'clock', 'events', 'log', 'input'],
   ['crypto', 'transport'],
   ['protocol'],
   ['providers', 'store'],
@@ -115,7 +115,7 @@ function layerOf(unit: string): number {
   return layers.findIndex((units) => units.includes(unit))
 }
 
-/** The lowest layer consists of single files, which may use each other; cycles are looked for apart. */
+/** The parts of the lowest layer may use each other; cycles are looked for apart. */
 function mayImport(from: string, to: string): boolean {
   return from === to || layerOf(to) < layerOf(from) || (layerOf(from) === 0 && layerOf(to) === 0)
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ErrorCode } from './errors.ts'
+import { type NamesOf, requireKnownName } from './input/known-names.ts'
 import type { Logger } from './log.ts'
 
 /** The account an event is about. */
@@ -25,7 +26,16 @@ export interface LatchkeyEvents {
   save_lost: AccountEvent
 }
 
-/** Typed subscription to {@link LatchkeyEvents}. */
+const eventNames: NamesOf<LatchkeyEvents> = {
+  login: true,
+  logout: true,
+  refresh: true,
+  refresh_failed: true,
+  account_ended: true,
+  save_lost: true,
+}
+
+/** Typed subscription to {@link LatchkeyEvents}. An unknown name throws `invalid_options`. */
 export interface TypedEmitter<Events> {
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): this
   once<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): this
@@ -42,16 +52,19 @@ export class Events implements TypedEmitter<LatchkeyEvents> {
   }
 
   on<Name extends keyof LatchkeyEvents>(name: Name, listener: (event: LatchkeyEvents[Name]) => void): this {
+    requireEventName(name)
     this.#emitter.on(name, listener)
     return this
   }
 
   once<Name extends keyof LatchkeyEvents>(name: Name, listener: (event: LatchkeyEvents[Name]) => void): this {
+    requireEventName(name)
     this.#emitter.once(name, listener)
     return this
   }
 
   off<Name extends keyof LatchkeyEvents>(name: Name, listener: (event: LatchkeyEvents[Name]) => void): this {
+    requireEventName(name)
     this.#emitter.off(name, listener)
     return this
   }
@@ -72,4 +85,8 @@ export class Events implements TypedEmitter<LatchkeyEvents> {
   #listenerFailed(name: string): void {
     this.#log.error({ event: name }, 'A listener of auth.events threw; the event went on without it.')
   }
+}
+
+function requireEventName(name: string): void {
+  requireKnownName('auth.events', String(name), Object.keys(eventNames))
 }

@@ -1,5 +1,6 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
 
 const data: PresetData = {
   name: 'EXBO',
@@ -38,5 +39,6 @@ const data: PresetData = {
 export function exbo<const Id extends string = 'exbo'>(
   options: ProviderOptions<Id> = {},
 ): ProviderPreset<Id> {
+  checkPresetOptions('exbo', options, {})
   return defineProvider(options.id ?? ('exbo' as Id), data, options) // without an id, Id is its default
 }

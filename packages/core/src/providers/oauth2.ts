@@ -1,5 +1,6 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
 
 /** Options of {@link oauth2}: a server that no preset describes. */
 export interface OAuth2Options<Id extends string> extends ProviderOptions<Id> {
@@ -17,6 +18,10 @@ export interface OAuth2Options<Id extends string> extends ProviderOptions<Id> {
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
 export function oauth2<const Id extends string>(options: OAuth2Options<Id>): ProviderPreset<Id> {
+  checkPresetOptions('oauth2', options, {
+    id: "a name of your own for this server, like 'example'",
+    resourceOrigins: "the origins that may receive access tokens, like ['https://api.example.com'], or []",
+  })
   const { id, resourceOrigins } = options
   return defineProvider(id, { name: id, resourceOrigins }, options)
 }

@@ -1,5 +1,6 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
 
 /** Options of {@link oidc}. */
 export interface OidcOptions<Id extends string> extends ProviderOptions<Id> {
@@ -15,6 +16,10 @@ export interface OidcOptions<Id extends string> extends ProviderOptions<Id> {
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
 export function oidc<const Id extends string>(options: OidcOptions<Id>): ProviderPreset<Id> {
+  checkPresetOptions('oidc', options, {
+    id: "a name of your own for this server, like 'company'",
+    issuer: "the issuer that the server's discovery document names, like 'https://login.example.com'",
+  })
   const { id } = options
   return defineProvider(id, { name: id, scope: ['openid', 'profile', 'email'], resourceOrigins: [] }, options)
 }

@@ -173,6 +173,53 @@ describe('validation', () => {
   )
 })
 
+describe('the options of a preset', () => {
+  // What an app in JavaScript could call.
+  const make = { spotify, exbo, oauth2, oidc } as unknown as Record<string, (options?: unknown) => unknown>
+  const issuer = 'https://as.example'
+
+  it.each([
+    ['spotify', { scopes: ['a'] }, /^spotify\(\) knows no "scopes"\. Did you mean "scope"\?/],
+    ['exbo', { clientID: 'a' }, /^exbo\(\) knows no "clientID"\. Did you mean "clientId"\?/],
+    ['oauth2', { ...server, tokenUrl: 'a' }, /^oauth2\(\) knows no "tokenUrl"\. It knows id, /],
+    [
+      'spotify',
+      'client-secret',
+      /^spotify\(\) takes its options as one object, but got a string\. Write spotify\(/,
+    ],
+    ['spotify', null, /one object, but got null/],
+    ['spotify', { scope: 'user-top-read' }, /^spotify: scope must be a list of strings.* not a string/],
+    ['spotify', { scope: [7] }, /scope must be a list of strings/],
+    ['spotify', { resourceOrigins: issuer }, /resourceOrigins must be a list of strings.* not a string/],
+    ['spotify', { idTokenAlgorithms: 'RS256' }, /idTokenAlgorithms must name/],
+    [
+      'oidc',
+      undefined,
+      /^oidc\(\) takes its options as one object, but got nothing\. Write oidc\(\{ id, issuer, /,
+    ],
+    ['oauth2', undefined, /^oauth2\(\) takes.* Write oauth2\(\{ id, resourceOrigins, /],
+    ['oidc', { issuer }, /^oidc\(\): the option id is missing\. Write .* id is a name/],
+    ['oidc', { id: 'company' }, /^oidc\(\): the option issuer is missing\./],
+    ['oidc', { id: 'company', issuer: undefined }, /the option issuer is missing/],
+    ['oauth2', { ...server, id: undefined }, /^oauth2\(\): the option id is missing/],
+    [
+      'oauth2',
+      { ...server, resourceOrigins: undefined },
+      /^oauth2\(\): the option resourceOrigins is missing/,
+    ],
+    ['oidc', { id: 7, issuer }, /id must be lower-case/],
+  ])('are refused by %s(): %j', (preset, options, message) => {
+    const error = refusal(() => make[preset]?.(options))
+    expect(error.code).toBe('invalid_options')
+    expect(error.message).toMatch(message)
+    expect(error.message).not.toMatch(/client-secret|user-top-read/)
+  })
+
+  it('may be those of another provider, copied', () => {
+    expect(spotify({ ...spotify(), id: 'spotify-eu' }).id).toBe('spotify-eu')
+  })
+})
+
 describe('resolveClient', () => {
   it('takes credentials from the options before the environment', () => {
     const env = { SPOTIFY_CLIENT_ID: 'env-id', SPOTIFY_CLIENT_SECRET: 'env-secret' }

@@ -1,5 +1,6 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
 
 /** The scopes of Spotify's Web API. */
 export type SpotifyScope =
@@ -59,5 +60,6 @@ const data: PresetData = {
 export function spotify<const Id extends string = 'spotify'>(
   options: ProviderOptions<Id, SpotifyScope> = {},
 ): ProviderPreset<Id> {
+  checkPresetOptions('spotify', options, {})
   return defineProvider(options.id ?? ('spotify' as Id), data, options) // without an id, Id is its default
 }

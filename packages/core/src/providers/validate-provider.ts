@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import { isTextList, kindOf } from '../input/kind-of.ts'
 import { reservedAuthorizationParams } from '../protocol/authorization.ts'
 import { isProtectedUrl, isPureOrigin } from '../protocol/endpoint-url.ts'
 import type { ProviderPreset } from '../protocol/provider.ts'
@@ -53,13 +54,15 @@ const reservedTokenHeaders = new Set([
 
 const checks: readonly Check[] = [
   ({ id }) =>
-    /^[a-z0-9][a-z0-9-]{0,62}$/.test(id)
+    typeof id === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(id)
       ? undefined
       : { option: 'id', fix: 'must be lower-case letters, digits and "-", at most 63.' },
   ({ name }) => (name === '' ? { option: 'name', fix: 'must not be empty.' } : undefined),
   checkEndpoints,
   checkIssuer,
   ({ resourceOrigins }) => {
+    if (!isTextList(resourceOrigins))
+      return noList('resourceOrigins', resourceOrigins, 'https://api.example.com')
     const wrong = resourceOrigins.find((origin) => !isPureOrigin(origin))
     if (wrong === undefined) return undefined
     return {
@@ -92,7 +95,7 @@ const checks: readonly Check[] = [
   ({ credentials }) =>
     'headers' in credentials ? checkHeaders('credentials', credentials.headers) : undefined,
   ({ idTokenAlgorithms }) =>
-    idTokenAlgorithms.every((algorithm) => knownAlgorithms.test(algorithm))
+    isTextList(idTokenAlgorithms) && idTokenAlgorithms.every((algorithm) => knownAlgorithms.test(algorithm))
       ? undefined
       : {
           option: 'idTokenAlgorithms',
@@ -158,10 +161,15 @@ function checkClientAuth({ clientAuth, clientId }: ProviderPreset): Fault | unde
 }
 
 function checkScope({ scope, scopeSeparator }: ProviderPreset): Fault | undefined {
+  if (!isTextList(scope)) return noList('scope', scope, 'user-read-email')
   const wrong = scope.some((name) => name === '' || /[\s"\\]/.test(name) || name.includes(scopeSeparator))
   return wrong
     ? { option: 'scope', fix: "must be a list with one scope in each entry: ['a', 'b']." }
     : undefined
+}
+
+function noList(option: string, value: unknown, example: string): Fault {
+  return { option, fix: `must be a list of strings, like ['${example}'], not ${kindOf(value)}.` }
 }
 
 function oneOf(option: string, value: string, values: readonly string[]): Fault | undefined {

@@ -1,0 +1,30 @@
+import { describe, expect, it, vi } from 'vitest'
+import { Events } from './events.ts'
+import { consoleLogger } from './log.ts'
+
+const known = ['login', 'logout', 'refresh', 'refresh_failed', 'account_ended', 'save_lost'] as const
+
+describe('Events', () => {
+  it.each(known)('knows %s', (name) => {
+    const events = new Events(consoleLogger)
+    const listener = vi.fn()
+    events.on(name, listener).off(name, listener)
+    expect(() => events.once(name, listener)).not.toThrow()
+  })
+
+  it.each(['on', 'once', 'off'] as const)('refuses a name that nobody announces in %s()', (method) => {
+    const events = new Events(consoleLogger)
+    const misspelt = 'loggin' as 'login' // what an app in JavaScript could write
+    expect(() => events[method](misspelt, () => {})).toThrow(
+      expect.objectContaining({
+        code: 'invalid_options',
+        message: `auth.events knows no "loggin". Did you mean "login"? It knows ${known.join(', ')}.`,
+      }),
+    )
+  })
+
+  it('names the known events when nothing is close', () => {
+    const other = 'session' as 'login' // as above
+    expect(() => new Events(consoleLogger).on(other, () => {})).toThrow(/"session"\. It knows login, logout/)
+  })
+})

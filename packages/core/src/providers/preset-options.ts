@@ -1,0 +1,74 @@
+import { LatchkeyError } from '../errors.ts'
+import { isOptionsObject, kindOf } from '../input/kind-of.ts'
+import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
+import type { ProviderOptions } from './define-provider.ts'
+
+const names: NamesOf<ProviderOptions> = {
+  id: true,
+  name: true,
+  icon: true,
+  issuer: true,
+  authorizationEndpoint: true,
+  tokenEndpoint: true,
+  revocationEndpoint: true,
+  jwksUri: true,
+  authorizationResponseIss: true,
+  clientId: true,
+  clientSecret: true,
+  clientAuth: true,
+  scope: true,
+  scopeSeparator: true,
+  sendEmptyScope: true,
+  params: true,
+  pkce: true,
+  responseMode: true,
+  tokenBodyFormat: true,
+  tokenParams: true,
+  tokenHeaders: true,
+  tokenAnswer: true,
+  idTokenAlgorithms: true,
+  userinfo: true,
+  resourceOrigins: true,
+  credentials: true,
+  resourceHeaders: true,
+  deadRefresh: true,
+  refreshEndsAccessToken: true,
+  exclusive: true,
+  refreshTokenLifetime: true,
+  revocation: true,
+  callbackPath: true,
+  redirectUriRule: true,
+}
+
+/**
+ * Refuses options of a preset that are no options object, that hold a key nobody reads, or that lack what this preset
+ * cannot guess.
+ *
+ * @param preset the function's name.
+ * @param required what must be given, and in words what belongs there.
+ * @throws {LatchkeyError} `invalid_options` that names preset, option and fix.
+ */
+export function checkPresetOptions(
+  preset: string,
+  options: unknown,
+  required: { readonly [Name in keyof ProviderOptions]?: string },
+): void {
+  const needed = Object.keys(required)
+  const call = `${preset}({ ${needed.length === 0 ? 'clientId, clientSecret' : needed.join(', ')}, … })`
+  if (!isOptionsObject(options)) {
+    throw new LatchkeyError(
+      'invalid_options',
+      `${preset}() takes its options as one object, but got ${kindOf(options)}. Write ${call}.`,
+    )
+  }
+  requireKnownKeys<ProviderOptions>(`${preset}()`, options, names)
+  for (const [option, meaning] of Object.entries(required)) {
+    const value: unknown = Reflect.get(options, option)
+    if (value !== undefined && value !== null) continue
+    throw new LatchkeyError(
+      'invalid_options',
+      `${preset}(): the option ${option} is missing. Write ${call}; ${option} is ${meaning}.`,
+      { reason: option },
+    )
+  }
+}
