@@ -58,8 +58,41 @@ describe('Latchkey', () => {
     ])
   })
 
+  it('says so for every baseUrl', () => {
+    const { latchkey, info } = compose({ baseUrl: ['https://a.example', 'https://b.example/app'] })
+    latchkey.announce()
+    expect(info.mock.calls.map(([, line]) => line.replace(/^.*: /, ''))).toEqual([
+      'https://a.example/callback/spotify',
+      'https://b.example/app/callback/spotify',
+      'https://a.example/oauth/back',
+      'https://b.example/app/oauth/back',
+    ])
+  })
+
+  it('warns at start on a Node that is too old', () => {
+    const warn = vi.fn<Logger['warn']>()
+    const logger = { debug: vi.fn(), info: vi.fn(), warn, error: vi.fn() }
+    vi.stubGlobal('process', Object.create(process, { versions: { value: { node: '22.18.0' } } }))
+    compose({ logger })
+    vi.unstubAllGlobals()
+    compose({ logger })
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      { event: 'options.node_version', version: '22.18.0' },
+      expect.stringContaining('22.19'),
+    )
+  })
+
+  it('refuses a requirement that no provider can meet, unless more are resolved', () => {
+    const misspelt = { provider: 'spotfy' }
+    expect(() => compose().latchkey.checkRequirement(misspelt)).toThrow('Did you mean "spotify"?')
+    const resolving = compose({ resolveProvider: () => undefined }).latchkey
+    expect(() => resolving.checkRequirement(misspelt)).not.toThrow()
+  })
+
   it('refuses a redirect URI that the provider is known to refuse', () => {
-    expect(() => compose({ baseUrl: 'https://localhost:3000' })).toThrow(/Spotify.*localhost.*baseUrl/)
+    const refusal = /Spotify.*localhost.*baseUrl/
+    expect(() => compose({ baseUrl: 'https://localhost:3000' })).toThrow(refusal)
+    expect(() => compose({ baseUrl: ['https://app.example', 'https://localhost:3000'] })).toThrow(refusal)
   })
 
   it('closes its store, and no dispatcher that was passed in', async () => {

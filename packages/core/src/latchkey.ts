@@ -5,8 +5,10 @@ import type { Requirement } from './flows/guard.ts'
 import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
 import { Flows } from './flows/routes.ts'
+import { checkLoginRequirement, type LoginRequirement } from './latchkey/login-requirement.ts'
 import { ProviderClients } from './latchkey/provider-clients.ts'
 import { steadyLogger } from './log.ts'
+import { warnOfOldNode } from './options/node-version.ts'
 import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
 import { OAuthClient } from './protocol/oauth-client.ts'
@@ -24,6 +26,8 @@ import type { AppSessionStore, Store } from './store/store.ts'
 import { Transport } from './transport/transport.ts'
 import { Vault } from './vault/vault.ts'
 
+export type { LoginRequirement } from './latchkey/login-requirement.ts'
+
 /** A configured provider, as pages and start-up logs need it. */
 export interface ProviderInfo<Id extends string = string> {
   readonly id: Id
@@ -33,14 +37,6 @@ export interface ProviderInfo<Id extends string = string> {
   readonly loginPath: string
   /** To be registered at the authorization server. */
   readonly redirectUri: string
-}
-
-/** What a guarded route demands. */
-export interface LoginRequirement<Id extends string = string> {
-  /** Somebody signed in at this provider. @default anybody signed in */
-  readonly provider?: Id
-  /** Scope that must have been granted. @default [] */
-  readonly scope?: readonly string[]
 }
 
 /** Options of `buttons()`. */
@@ -80,6 +76,7 @@ export class Latchkey<Id extends string = string> {
     const settings = settingsOf(options, process.env)
     const { clock } = settings
     const log = steadyLogger(settings.log)
+    warnOfOldNode(process.versions.node, log)
     const store = guardedStore(settings.store, log)
     const sealer = new Sealer(settings.secrets)
     const events = new Events(log)
@@ -173,6 +170,16 @@ export class Latchkey<Id extends string = string> {
   }
 
   /**
+   * Refuses what `requireLogin()` cannot work with. Adapters call it where a route is defined.
+   * @param requirement what the app passed, or a request when a framework called instead of the app.
+   * @throws {LatchkeyError} `invalid_options`
+   */
+  checkRequirement(requirement: unknown): void {
+    const ids = this.providers.map(({ id }) => id)
+    checkLoginRequirement(requirement, this.#clients.resolvesMore ? undefined : ids)
+  }
+
+  /**
    * Lets a request through that meets the requirement.
    * @param oauth what {@link Latchkey.open} made for it.
    * @throws {LatchkeyError} `login_required`, `insufficient_scope`, `cross_site_request`, `store_unavailable`
@@ -194,12 +201,12 @@ export class Latchkey<Id extends string = string> {
     return this.#flows.buttons({ returnTo: options.returnTo })
   }
 
-  /**
-   * Says once which redirect URIs must be registered, outside production.
-   */
+  /** Says once which redirect URIs must be registered, outside production: one for each `baseUrl`. */
   announce(): void {
-    for (const { name, redirectUri: uri } of this.providers) {
-      this.#settings.announce(`register this redirect URI at ${name}: ${uri}`)
+    for (const provider of this.#settings.providers) {
+      for (const uri of this.#redirectUris(provider)) {
+        this.#settings.announce(`register this redirect URI at ${provider.name}: ${uri}`)
+      }
     }
   }
 
@@ -224,16 +231,19 @@ export class Latchkey<Id extends string = string> {
     }
   }
 
+  #redirectUris(provider: Provider): readonly string[] {
+    return this.#settings.baseUrls.map((baseUrl) => redirectUri(this.#settings, provider, baseUrl))
+  }
+
   #describeProviders(): readonly ProviderInfo<Id>[] {
     const [{ path }] = this.#settings.baseUrls
     return this.#settings.providers.map((provider) => {
-      const uri = redirectUri(this.#settings, provider)
-      checkRedirectUri(provider, uri)
+      for (const uri of this.#redirectUris(provider)) checkRedirectUri(provider, uri)
       return {
         id: provider.id as Id, // the providers came in as ProviderPreset<Id>
         name: provider.name,
         loginPath: path + loginPath(this.#settings, provider.id),
-        redirectUri: uri,
+        redirectUri: redirectUri(this.#settings, provider),
       }
     })
   }

@@ -286,7 +286,7 @@ describe('the documented defaults', () => {
     expect(paths.size).toBe(6)
     for (const [name, path] of Object.entries(routes))
       expect([name, paths.get(name)]).toEqual([name, `'${path}'`])
-    const session = documented('./options.ts')
+    const session = documented('./options/app-session.ts')
     expect(session.get('cookieName')).toBe(`'${appSession?.cookieName.replace(/-\d+$/, '')}'`)
     expect(session.get('keep')).toBe(JSON.stringify(appSession?.keep))
     expect(appSession?.idleSeconds).toBe(sessions.idleSeconds)

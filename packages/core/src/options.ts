@@ -1,17 +1,17 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { FlowSettings, Routes } from './flows/settings.ts'
+import { isOptionsObject, isTextList, kindOf } from './input/kind-of.ts'
+import { type NamesOf, requireKnownKeys } from './input/known-names.ts'
 import { consoleLogger, type Logger } from './log.ts'
+import { type AppSessionOptions, type AppSessionSettings, appSessionSettings } from './options/app-session.ts'
 import { baseUrls } from './options/base-urls.ts'
 import { invalidOption } from './options/invalid-option.ts'
-import { completeProviders } from './options/providers.ts'
+import { textsOf } from './options/option-shapes.ts'
+import { checkPorts } from './options/ports.ts'
+import { checkPreset, completeProviders } from './options/providers.ts'
 import { type RouteOptions, routes } from './options/routes.ts'
-import { derivedSecrets, type Secrets, secrets } from './options/secrets.ts'
-import {
-  checkCookieName,
-  checkSeconds,
-  type SignInOptions,
-  sessionSettings,
-} from './options/session-settings.ts'
+import { type Secrets, secrets } from './options/secrets.ts'
+import { type SignInOptions, sessionSettings } from './options/session-settings.ts'
 import type { Provider, ProviderPreset } from './protocol/provider.ts'
 import { type Environment, resolveClient } from './providers/resolve-client.ts'
 import type { SessionSettings } from './session/sessions.ts'
@@ -19,18 +19,9 @@ import { memoryStore } from './store/memory-store.ts'
 import type { Store } from './store/store.ts'
 import type { Dispatcher } from './transport/undici.ts'
 
+export type { AppSessionOptions, AppSessionSettings } from './options/app-session.ts'
 export type { RouteOptions } from './options/routes.ts'
 export type { SignInOptions } from './options/session-settings.ts'
-
-/** The option `session`: the app's own data, `req.session`. */
-export interface AppSessionOptions {
-  /** Keys of `req.session` that survive a sign-in, for example a shopping basket. @default [] */
-  readonly keep?: readonly string[]
-  /** Seconds without a request after which the data is dropped. @default signIn.idleSeconds */
-  readonly idleSeconds?: number
-  /** Base name of the cookie; on https it becomes `__Host-<name>`. @default 'latchkey-app' */
-  readonly cookieName?: string
-}
 
 /**
  * The options of `latchkey()`. What is left out comes from the environment where a variable is named, else from the
@@ -95,17 +86,19 @@ export interface Settings {
   readonly announce: (line: string) => void
 }
 
-/** What an adapter needs to keep the app's own session. */
-export interface AppSessionSettings {
-  readonly keep: readonly string[]
-  readonly idleSeconds: number
-  readonly cookieName: string
-  /** The browser keeps the cookie this long after the last change. */
-  readonly cookieMaxAgeSeconds: number
-  /** Follows `baseUrl`, not the connection: a proxy may end TLS. */
-  readonly secure: boolean
-  /** Sign the cookie: the first one signs, all verify. */
-  readonly secrets: Secrets
+const names: NamesOf<LatchkeyOptions> = {
+  baseUrl: true,
+  secret: true,
+  providers: true,
+  resolveProvider: true,
+  store: true,
+  session: true,
+  signIn: true,
+  routes: true,
+  trustedOrigins: true,
+  dispatcher: true,
+  clock: true,
+  logger: true,
 }
 
 /**
@@ -114,15 +107,16 @@ export interface AppSessionSettings {
  * @throws {LatchkeyError} `invalid_options`: the message names option, variable and fix, and no secret's value.
  */
 export function settingsOf(options: LatchkeyOptions, environment: Environment): Settings {
+  checkShape(options)
   const isProduction = environment.NODE_ENV === 'production'
   const { logger: log = consoleLogger, clock = systemClock } = options
-  const addresses = baseUrls(listOf(options.baseUrl, environment.LATCHKEY_BASE_URL), isProduction)
+  const addresses = baseUrls(textsOf('baseUrl', options.baseUrl, environment.LATCHKEY_BASE_URL), isProduction)
   const providers = completeProviders(options.providers, environment)
   if (providers.length === 0 && options.resolveProvider === undefined) {
     throw invalidOption('The option providers is empty. Pass at least one, for example [spotify()].')
   }
   const clientSecrets = providers.flatMap(({ clientSecret }) => clientSecret ?? [])
-  const configuredSecrets = listOf(options.secret, environment.LATCHKEY_SECRET)
+  const configuredSecrets = textsOf('secret', options.secret, environment.LATCHKEY_SECRET)
   const own = secrets(configuredSecrets, { isProduction, log }, clientSecrets)
   const sessions = sessionSettings(options.signIn ?? {}, addresses)
   return {
@@ -135,7 +129,7 @@ export function settingsOf(options: LatchkeyOptions, environment: Environment): 
     appSession: appSessionSettings(options.session ?? {}, sessions, own),
     sessions,
     routes: routes(options.routes ?? {}),
-    trustedOrigins: (options.trustedOrigins ?? []).map(trustedOrigin),
+    trustedOrigins: trustedOrigins(options.trustedOrigins ?? []),
     dispatcher: options.dispatcher,
     clock,
     log,
@@ -143,15 +137,25 @@ export function settingsOf(options: LatchkeyOptions, environment: Environment): 
   }
 }
 
-function listOf(
-  option: string | readonly string[] | undefined,
-  variable: string | undefined,
-): readonly string[] {
-  if (option !== undefined) return typeof option === 'string' ? [option] : option
-  return (variable ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
+/** What the types refuse, for apps in JavaScript, whose faults would show later and elsewhere. */
+function checkShape(options: LatchkeyOptions): void {
+  if (!isOptionsObject(options)) {
+    const example = 'latchkey({ providers: [spotify()] })'
+    throw invalidOption(
+      `latchkey() takes its options as one object, but got ${kindOf(options)}. Write ${example}.`,
+    )
+  }
+  requireKnownKeys('latchkey()', options, names)
+  const empty = Object.entries(options).find(([name, value]) => value === null && name !== 'providers')
+  if (empty !== undefined) {
+    throw invalidOption(`The option ${empty[0]} is null. Leave it out for its default.`)
+  }
+  checkPorts(options)
+  const { resolveProvider } = options
+  if (resolveProvider === undefined || typeof resolveProvider === 'function') return
+  throw invalidOption(
+    `The option resolveProvider must be a function from an id to a provider, not ${kindOf(resolveProvider)}.`,
+  )
 }
 
 function resolver(
@@ -162,6 +166,7 @@ function resolver(
   return async (id) => {
     const preset = await resolve(id)
     if (preset === undefined) return undefined
+    checkPreset('What the option resolveProvider returned', preset)
     if (preset.id === id) return resolveClient(preset, environment)
     throw invalidOption(
       'The option resolveProvider returned a provider with another id than it was asked for.',
@@ -180,31 +185,11 @@ function defaultStore(isProduction: boolean, clock: Clock, log: Logger): Store {
   return memoryStore({ clock })
 }
 
-function appSessionSettings(
-  options: false | AppSessionOptions,
-  {
-    idleSeconds: signInIdleSeconds,
-    absoluteSeconds,
-    cookie: { secure, port, name: signInName },
-  }: SessionSettings,
-  own: Secrets,
-): AppSessionSettings | undefined {
-  if (options === false) return undefined
-  const { keep = [], idleSeconds = signInIdleSeconds, cookieName = 'latchkey-app' } = options
-  checkSeconds('session.idleSeconds', idleSeconds)
-  checkCookieName('session.cookieName', cookieName)
-  if (cookieName === signInName) {
-    throw invalidOption('The options session.cookieName and signIn.cookieName must differ.')
-  }
-  const name = secure ? `__Host-${cookieName}` : `${cookieName}-${port}`
-  return {
-    keep,
-    idleSeconds,
-    cookieName: name,
-    cookieMaxAgeSeconds: Math.max(absoluteSeconds, idleSeconds),
-    secure,
-    secrets: derivedSecrets(own, 'app session'),
-  }
+function trustedOrigins(values: readonly string[]): readonly string[] {
+  if (isTextList(values)) return values.map(trustedOrigin)
+  throw invalidOption(
+    `The option trustedOrigins must be a list, like ['https://shop.example.com'], not ${kindOf(values)}.`,
+  )
 }
 
 function trustedOrigin(value: string): string {

@@ -39,7 +39,9 @@ export class Mounting {
     throw new LatchkeyError(
       'invalid_options',
       'app.use() mounts Latchkey under a path that none of its routes lies below, so nobody could sign in. ' +
-        `Its routes are ${paths.join(', ')}. Use app.use(auth), or set the option routes: { prefix }.`,
+        `Its routes are ${paths.join(', ')}. Use app.use(auth), or set the option routes: { prefix }. ` +
+        'If that path stands in baseUrl and the proxy in front does not strip it, take it out of baseUrl and use ' +
+        'routes: { prefix } instead.',
     )
   }
 

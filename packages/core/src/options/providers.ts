@@ -1,3 +1,4 @@
+import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import type { Logger } from '../log.ts'
 import { isLoopbackLiteral } from '../protocol/endpoint-url.ts'
 import type { Provider, ProviderPreset } from '../protocol/provider.ts'
@@ -9,6 +10,7 @@ export function completeProviders(
   presets: readonly ProviderPreset[],
   environment: Environment,
 ): readonly Provider[] {
+  checkPresets(presets)
   const providers = presets.map((preset) => resolveClient(preset, environment))
   const ids = providers.map(({ id }) => id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
@@ -16,6 +18,36 @@ export function completeProviders(
   throw invalidOption(
     `Two providers have the id "${twice}". Give one of them its own: { id: '${twice}-2', … }.`,
   )
+}
+
+const example = 'providers: [spotify()]'
+
+/** Refuses what is no list of providers, before anything reads them. */
+function checkPresets(presets: unknown): void {
+  if (presets === undefined) {
+    throw invalidOption(`The option providers is missing. Pass a list of at least one: ${example}.`)
+  }
+  if (!Array.isArray(presets)) {
+    throw invalidOption(`The option providers must be a list: ${example}. It is ${kindOf(presets)}.`)
+  }
+  for (const [index, preset] of presets.entries())
+    checkPreset(`Entry ${index + 1} of the option providers`, preset)
+}
+
+/**
+ * Refuses a provider that no preset function made.
+ * @param what where it came from.
+ * @throws {LatchkeyError} `invalid_options`
+ */
+export function checkPreset(what: string, preset: unknown): void {
+  if (typeof preset === 'function') {
+    const call = preset.name === '' ? 'spotify()' : `${preset.name}()`
+    throw invalidOption(`${what} is a function. Pass its result, so call it: ${call}.`)
+  }
+  const isMade = isOptionsObject(preset) && 'id' in preset && 'clientAuth' in preset
+  if (isMade) return
+  const kind = isOptionsObject(preset) ? 'an object that no preset made' : kindOf(preset)
+  throw invalidOption(`${what} is ${kind}. Pass what a preset returns: ${example}.`)
 }
 
 /**

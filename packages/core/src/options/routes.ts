@@ -1,5 +1,7 @@
 import type { Routes } from '../flows/settings.ts'
+import type { NamesOf } from '../input/known-names.ts'
 import { invalidOption } from './invalid-option.ts'
+import { requireOptionsObject } from './option-shapes.ts'
 
 /** The option `routes`: where Latchkey's own pages are. Paths below `baseUrl`. */
 export interface RouteOptions {
@@ -17,8 +19,18 @@ export interface RouteOptions {
   readonly afterLogout?: string
 }
 
+const names: NamesOf<RouteOptions> = {
+  prefix: true,
+  login: true,
+  callback: true,
+  logout: true,
+  afterLogin: true,
+  afterLogout: true,
+}
+
 /** The option `routes`, checked and complete. */
 export function routes(options: RouteOptions): Routes {
+  requireOptionsObject('routes', options, names, "an object like { prefix: '/auth' }")
   const { prefix = '', login = '/login', callback = '/callback', logout = '/logout' } = options
   const { afterLogin = '/', afterLogout = '/' } = options
   if (prefix !== '') checkPath('prefix', prefix)

@@ -1,8 +1,10 @@
+import type { NamesOf } from '../input/known-names.ts'
 import type { BaseUrl } from '../session/base-url.ts'
 import type { CookieSettings } from '../session/cookie.ts'
 import type { SessionSettings } from '../session/sessions.ts'
 import { schemeOf } from './base-urls.ts'
 import { invalidOption } from './invalid-option.ts'
+import { requireOptionsObject } from './option-shapes.ts'
 
 /** The option `signIn`: how long sign-in sessions last, and their cookie. */
 export interface SignInOptions {
@@ -22,6 +24,14 @@ export interface SignInOptions {
   readonly sameSite?: 'lax' | 'none'
 }
 
+const names: NamesOf<SignInOptions> = {
+  idleSeconds: true,
+  absoluteSeconds: true,
+  cookieName: true,
+  domain: true,
+  sameSite: true,
+}
+
 const day = 86_400
 const sameSites = { lax: 'Lax', none: 'None' } as const
 /** A token of RFC 6265 §4.1.1, without the characters that separate the parts of our own cookie names. */
@@ -32,6 +42,7 @@ export function sessionSettings(
   options: SignInOptions,
   baseUrls: readonly [BaseUrl, ...BaseUrl[]],
 ): SessionSettings {
+  requireOptionsObject('signIn', options, names, 'an object like { idleSeconds: 3600 }')
   const { idleSeconds = 7 * day, absoluteSeconds = 30 * day } = options
   checkSeconds('signIn.idleSeconds', idleSeconds)
   checkSeconds('signIn.absoluteSeconds', absoluteSeconds)
