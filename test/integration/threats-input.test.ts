@@ -146,24 +146,31 @@ describe('case 85: prototype pollution', () => {
   })
 
   it('case 85: by options from a file', () => {
-    const provider = oauth2({
-      ...JSON.parse(`{${poison}}`),
+    const example = {
       id: 'example',
       clientId: 'client',
       clientSecret: 'client-secret',
       authorizationEndpoint: 'https://as.example/authorize',
       tokenEndpoint: 'https://as.example/token',
       resourceOrigins: ['https://api.example'],
-      params: JSON.parse(
-        `{${poison.replaceAll('{"prototype":{"polluted":"yes"}}', '"x"').replace(/\{[^}]*\}/, '"x"')}}`,
-      ),
-    })
-    const nested = ['signIn', 'session', 'routes'].map((name) => `"${name}":{${poison}}`).join()
-    const options: Partial<LatchkeyOptions> = JSON.parse(
-      `{${poison},${nested},"baseUrl":"https://app.example"}`,
+    } as const
+    const fromFile: object = JSON.parse(`{${poison}}`)
+    const params = JSON.parse(
+      `{${poison.replaceAll('{"prototype":{"polluted":"yes"}}', '"x"').replace(/\{[^}]*\}/, '"x"')}}`,
     )
-    const secret = randomBytes(32).toString('base64url')
-    const auth = latchkey({ ...options, secret, providers: [provider] })
+    const provider = oauth2({ ...example, params })
+    const options: LatchkeyOptions = {
+      baseUrl: 'https://app.example',
+      secret: randomBytes(32).toString('base64url'),
+      providers: [provider],
+    }
+    const refused = expect.objectContaining({ code: 'invalid_options' })
+    expect(() => oauth2({ ...fromFile, ...example })).toThrow(refused)
+    expect(() => latchkey({ ...fromFile, ...options })).toThrow(refused)
+    for (const name of ['signIn', 'session', 'routes']) {
+      expect(() => latchkey({ ...options, [name]: fromFile })).toThrow(refused)
+    }
+    const auth = latchkey(options)
     expect(auth.providers.map(({ id }) => id)).toEqual(['example'])
     expectClean(provider, auth, auth.providers[0])
   })
