@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Clock, systemClock } from '../clock.ts'
 import { fault, listen, send, until } from './loopback.fixture.ts'
 import { Transport } from './transport.ts'
+import { request } from './undici.ts'
 
 /** Fires its timers when told, and says when one is set. */
 class HandClock implements Clock {
@@ -66,6 +67,26 @@ describe('Transport.send', () => {
     await first.close()
     const request = { method: 'GET', url, headers: {}, deadlineMs: 5_000, maxBytes: 10 } as const
     expect((await fault(first.send(request))).fault).toBe('connect')
+  })
+})
+
+describe('Transport.close', () => {
+  it('cuts a response that nobody reads when its time is over', async () => {
+    const clock = new HandClock()
+    const { url, sockets } = await listen((_request, response) => response.writeHead(200).write('begun'))
+    const transport = new Transport({ clock })
+    const response = await request(transport.dispatcher, { origin: url, path: '/', method: 'GET' })
+    response.body.on('error', () => {})
+    const closed = transport.close()
+    clock.fire()
+    await closed
+    await until(() => sockets.size === 0)
+  })
+
+  it('leaves no timer behind when nothing is open', async () => {
+    const clock = new HandClock()
+    await new Transport({ clock }).close()
+    expect(clock.cancelled).toBe(1)
   })
 })
 

@@ -28,6 +28,9 @@ export interface TransportResponse {
   readonly body: Uint8Array
 }
 
+/** How long {@link Transport.close} waits for responses that somebody may still be reading. */
+const closingMs = 5_000
+
 const defaultHeaders = { accept: 'application/json', 'user-agent': 'latchkey' } as const
 
 /**
@@ -37,13 +40,14 @@ const defaultHeaders = { accept: 'application/json', 'user-agent': 'latchkey' } 
 export class Transport {
   /** Also for the app's own API calls. */
   readonly dispatcher: Dispatcher
-  readonly #ownAgent: Dispatcher | undefined
+  readonly #ownAgent: InstanceType<typeof Agent> | undefined
+  readonly #connected = new Set<Dispatcher>()
   readonly #clock: Clock
 
   /** @param options.dispatcher the app's own; without it one is made here, and closed by {@link Transport.close}. */
   constructor(options: { readonly dispatcher?: Dispatcher | undefined; readonly clock: Clock }) {
     this.#clock = options.clock
-    this.#ownAgent = options.dispatcher === undefined ? new Agent() : undefined
+    this.#ownAgent = options.dispatcher === undefined ? this.#makeAgent() : undefined
     this.dispatcher = options.dispatcher ?? (this.#ownAgent as Dispatcher) // one of the two is there
   }
 
@@ -81,8 +85,34 @@ export class Transport {
     throw new TransportError(decoded, url, kept ? { received } : {})
   }
 
-  /** Closes the connections that this instance opened; never a dispatcher that was passed in. */
+  /**
+   * Closes the connections that this instance opened; never a dispatcher that was passed in. A response that nobody
+   * reads to its end is cut after 5 seconds.
+   */
   async close(): Promise<void> {
-    await this.#ownAgent?.close()
+    const agent = this.#ownAgent
+    if (agent === undefined) return
+    let cancel = (): void => {}
+    const late = new Promise<true>((resolve) => {
+      cancel = this.#clock.after(closingMs, () => resolve(true))
+    })
+    try {
+      // A closing agent has forgotten its connections, so that its own destroy() would reach none of them.
+      if (await Promise.race([agent.close(), late])) this.#cutConnections()
+    } finally {
+      cancel()
+    }
+  }
+
+  #makeAgent(): InstanceType<typeof Agent> {
+    const agent = new Agent()
+    // The targets lead from the agent to the one connection.
+    agent.on('connect', (_origin, targets) => this.#connected.add(targets.at(-1) ?? agent))
+    agent.on('disconnect', (_origin, targets) => this.#connected.delete(targets.at(-1) ?? agent))
+    return agent
+  }
+
+  #cutConnections(): void {
+    for (const connection of this.#connected) connection.destroy().catch(() => {})
   }
 }
