@@ -89,6 +89,8 @@ export class Latchkey<Id extends string = string> {
       providers: settings.providers,
       resolve: settings.resolveProvider,
       makeClient: (provider) => new OAuthClient(provider, { transport, clock, log }),
+      clock,
+      log,
     })
     this.#vault = new Vault({ store, sealer, clock, events, log })
     this.#sessions = new Sessions({ store, sealer, clock, log, settings: settings.sessions })

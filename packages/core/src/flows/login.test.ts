@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
 import { FlowsFixture, navigation, plainRequest, ScriptedSignInClient } from './flows.fixture.ts'
 import type { LoginRequest } from './login.ts'
@@ -213,6 +213,15 @@ describe('GET /login/:provider', () => {
     expect(reply).toMatchObject({ status: 503, setCookies: [] })
     expect(reply.headers['retry-after']).toBeDefined()
     expect(reply.body).toContain('<a class="primary" href="">Try again</a>')
+  })
+
+  it('shows a page when nobody can say whether there is such a provider', async () => {
+    const fixture = new FlowsFixture()
+    vi.spyOn(fixture.settings.providers, 'find').mockRejectedValue(
+      new LatchkeyError('as_unavailable', 'No answer.'),
+    )
+    expect(await fixture.browser().get('/login/tenant-7')).toMatchObject({ status: 503, setCookies: [] })
+    expect(await fixture.browser().get('/callback/tenant-7')).toMatchObject({ status: 503 })
   })
 
   it('serves a provider that is only known when asked for', async () => {

@@ -37,10 +37,10 @@ export class Flows {
    */
   async route(request: PlainRequest): Promise<Reply | undefined> {
     const path = pathOf(request.url)
-    const handler = this.#handlers.get(path) ?? (await this.#handlerOfResolvedProvider(path))
-    if (handler === undefined) return undefined
-    if (request.method === 'GET' && isPrefetch(request)) return nothingYet()
     try {
+      const handler = this.#handlers.get(path) ?? (await this.#handlerOfResolvedProvider(path))
+      if (handler === undefined) return undefined
+      if (request.method === 'GET' && isPrefetch(request)) return nothingYet()
       return await handler(request)
     } catch (error) {
       const reply = LatchkeyError.is(error) ? failureReply(error, request, this.#context.settings) : undefined

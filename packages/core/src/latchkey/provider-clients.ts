@@ -1,9 +1,16 @@
+import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Logger } from '../log.ts'
 import type { OAuthClient } from '../protocol/oauth-client.ts'
 import type { Provider } from '../protocol/provider.ts'
+import { within } from '../protocol/within.ts'
 import { LruMap } from '../store/lru-map.ts'
 
 /** How many resolved providers one process keeps; the least used makes room. */
 const mostResolved = 1_000
+/** How many ids are asked for at once: anybody can ask for any id. */
+const mostPending = 1_000
+const longestLookupMs = 10_000
 
 /** What {@link ProviderClients} works with. */
 export interface ProviderClientsParts {
@@ -11,6 +18,8 @@ export interface ProviderClientsParts {
   /** Finds providers that are not configured by name; `undefined`: there are none. */
   readonly resolve: ((id: string) => Promise<Provider | undefined>) | undefined
   readonly makeClient: (provider: Provider) => OAuthClient
+  readonly clock: Clock
+  readonly log: Logger
 }
 
 /** The clients of all providers: those that are configured, and those that are found when asked for. */
@@ -20,7 +29,8 @@ export class ProviderClients {
   readonly resolvesMore: boolean
   readonly #parts: ProviderClientsParts
   readonly #byId: ReadonlyMap<string, OAuthClient>
-  readonly #resolved = new LruMap<Promise<OAuthClient | undefined>>(mostResolved)
+  readonly #resolved = new LruMap<OAuthClient>(mostResolved)
+  readonly #pending = new Map<string, Promise<OAuthClient | undefined>>()
 
   constructor(parts: ProviderClientsParts) {
     this.#parts = parts
@@ -29,19 +39,65 @@ export class ProviderClients {
     this.#byId = new Map(this.listed.map((client) => [client.provider.id, client]))
   }
 
-  /** Any client by its provider's id. What is not found, or fails, is asked for again next time. */
+  /**
+   * Any client by its provider's id. What is not found, or fails, is asked for again next time.
+   *
+   * @throws {LatchkeyError} `as_unavailable`: the app's own lookup failed, took longer than 10 s, or is overrun.
+   * `invalid_options`: what it found cannot be used.
+   */
   async find(id: string): Promise<OAuthClient | undefined> {
-    const configured = this.#byId.get(id)
+    const known = this.#byId.get(id) ?? this.#resolved.get(id)
     const { resolve } = this.#parts
-    if (configured !== undefined || resolve === undefined) return configured
-    const known = this.#resolved.get(id)
-    if (known !== undefined) return known
-    const asked = resolve(id).then((provider) => provider && this.#parts.makeClient(provider))
-    this.#resolved.set(id, asked)
-    const forget = (): void => {
-      if (this.#resolved.get(id) === asked) this.#resolved.delete(id)
-    }
-    asked.then((client) => client ?? forget(), forget)
+    if (known !== undefined || resolve === undefined) return known
+    const pending = this.#pending.get(id)
+    if (pending !== undefined) return pending
+    if (this.#pending.size >= mostPending) throw this.#unavailable('too_many')
+    const asked = this.#ask(id, resolve).finally(() => this.#pending.delete(id))
+    this.#pending.set(id, asked)
     return asked
   }
+
+  async #ask(
+    id: string,
+    resolve: NonNullable<ProviderClientsParts['resolve']>,
+  ): Promise<OAuthClient | undefined> {
+    const lookup = Promise.resolve(id)
+      .then(resolve)
+      .then((provider) => ({ provider }))
+      .catch((error: unknown) => {
+        // The app's own error may hold anything, so neither a log nor a visitor sees it.
+        throw LatchkeyError.is(error) ? error : this.#unavailable('failed')
+      })
+    const answer = await within(this.#parts.clock, longestLookupMs, lookup)
+    if (answer === undefined) throw this.#unavailable('timeout')
+    const { provider } = answer
+    if (provider === undefined) return undefined
+    requireStandardCallback(provider)
+    const client = this.#parts.makeClient(provider)
+    this.#resolved.set(id, client)
+    return client
+  }
+
+  #unavailable(reason: 'failed' | 'timeout' | 'too_many'): LatchkeyError {
+    const message = lookupFailures[reason]
+    this.#parts.log.error({ event: 'provider.lookup_failed', reason }, message)
+    return new LatchkeyError('as_unavailable', message, { reason: 'provider_lookup' })
+  }
+}
+
+const lookupFailures = {
+  failed: 'The option resolveProvider threw an error.',
+  timeout: 'The option resolveProvider brought no answer in 10 seconds.',
+  too_many: 'The option resolveProvider is asked for too many providers at once.',
+} as const
+
+/** Which paths are ours is settled at start, before anybody knows this provider. */
+function requireStandardCallback({ id, callbackPath }: Provider): void {
+  if (callbackPath === undefined) return
+  throw new LatchkeyError(
+    'invalid_options',
+    `${id}: callbackPath ${callbackPath} would never be answered, because the provider comes from resolveProvider. ` +
+      'Leave callbackPath out, or name the provider in the option providers.',
+    { provider: id, reason: 'callbackPath' },
+  )
 }
