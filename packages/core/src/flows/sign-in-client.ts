@@ -1,3 +1,4 @@
+import type { AuthorizationRequest } from '../protocol/authorization.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
 import type { RefreshingClient } from '../vault/grant.ts'
@@ -9,15 +10,7 @@ export interface RedeemedCode {
 
 /** What the flows need of a client at one authorization server; `OAuthClient` is one. */
 export interface SignInClient extends RefreshingClient {
-  authorizationUrl(request: {
-    readonly redirectUri: string
-    readonly state: string
-    readonly nonce: string
-    readonly codeVerifier: string
-    readonly scope: readonly string[]
-    readonly prompt?: string
-    readonly params?: Readonly<Record<string, string>>
-  }): Promise<string>
+  authorizationUrl(request: AuthorizationRequest): Promise<string>
   readAuthorizationResponse(
     parameters: URLSearchParams,
     expected: { readonly state: string },

@@ -78,7 +78,7 @@ describe('Sessions.resume', () => {
   it('refuses the right locator with a wrong secret', async () => {
     const { sessions, session, cookie } = await signedIn()
     expect(await sessions.resume(`__Host-latchkey=${session.locator}.${randomId(256)}`)).toBeUndefined()
-    expect(await sessions.resume(cookie)).toBeDefined()
+    expect(await sessions.resume(cookie)).toMatchObject({ record: { userId: 'example:ada' } })
   })
 
   it('case 30: counts no quoted, misspelt or doubled cookie, and deletes nothing', async () => {
@@ -96,7 +96,9 @@ describe('Sessions.resume', () => {
       { event: 'cookie.duplicate', count: 2 },
       { event: 'cookie.duplicate', count: 2 },
     ])
-    expect(await sessions.resume(`$Version=1; ${odd.join('; ')}; ${cookie}; other="x`)).toBeDefined()
+    expect(await sessions.resume(`$Version=1; ${odd.join('; ')}; ${cookie}; other="x`)).toMatchObject({
+      record: { userId: 'example:ada' },
+    })
   })
 
   it('case 33: refuses an idle, an expired and a signed-out session', async () => {
@@ -107,7 +109,7 @@ describe('Sessions.resume', () => {
     const used = await signedIn()
     for (let day = 1; day < 30; day += 1) {
       await used.clock.advance(86_400)
-      expect(await used.sessions.resume(used.cookie)).toBeDefined()
+      expect(await used.sessions.resume(used.cookie)).toMatchObject({ record: { userId: 'example:ada' } })
     }
     await used.clock.advance(86_400)
     expect(await used.sessions.resume(used.cookie)).toBeUndefined()
@@ -121,7 +123,7 @@ describe('Sessions.resume', () => {
     const { sessions, session, cookie, store, clock } = await signedIn()
     await store.sessions.read(session.locator, 10 * absoluteSeconds)
     await clock.advance(absoluteSeconds - 1)
-    expect(await sessions.resume(cookie)).toBeDefined()
+    expect(await sessions.resume(cookie)).toMatchObject({ record: { userId: 'example:ada' } })
     await store.sessions.read(session.locator, 10 * absoluteSeconds)
     await clock.advance(1)
     expect(await sessions.resume(cookie)).toBeUndefined()
@@ -145,7 +147,7 @@ describe('Sessions.resume', () => {
     watched.before = failing('sessions.read')
     await expect(sessions.resume(cookie)).rejects.toMatchObject({ code: 'store_unavailable', status: 503 })
     expect(watched.names).not.toContain('sessions.delete')
-    expect(await sessions.resume(cookie)).toBeDefined()
+    expect(await sessions.resume(cookie)).toMatchObject({ record: { userId: 'example:ada' } })
   })
 
   it('case 45: never signs anybody in by a record that was flipped, cut or swapped, and keeps it', async () => {
@@ -197,9 +199,9 @@ describe('Sessions.resume', () => {
     const lacking = fixture.another(['a secret that sealed nothing'])
     await expect(lacking.resume(cookie)).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(watched.names).not.toContain('sessions.delete')
-    expect(await sessions.resume(cookie)).toBeDefined()
+    expect(await sessions.resume(cookie)).toMatchObject({ record: { userId: 'example:ada' } })
     const rotated = fixture.another(['a new secret', secrets[0]])
-    expect(await rotated.resume(cookie)).toBeDefined()
+    expect(await rotated.resume(cookie)).toMatchObject({ record: { userId: 'example:ada' } })
   })
 
   it('case 50: leaves a record of a newer version alone with 503, and takes a senseless one for nobody', async () => {
@@ -273,7 +275,9 @@ describe('Sessions.signIn', () => {
     expect(second.session.version).not.toBe(first.session.version)
     expect(await sessions.resume(first.cookie)).toBeUndefined()
     expect(await sessions.resume(pairOf(second.setCookie))).toEqual(second.session)
-    expect(await sessions.resume(pairOf(planted.setCookie))).toBeDefined()
+    expect(await sessions.resume(pairOf(planted.setCookie))).toMatchObject({
+      record: { userId: 'example:ada' },
+    })
   })
 
   it('replaces the grants of the session in the same step and returns them', async () => {
@@ -309,7 +313,7 @@ describe('Sessions.signIn', () => {
     const late = await fixture.signIn(session)
     expect(late.session.locator).toBe(session.locator)
     expect(await sessions.resume(pairOf(other?.setCookie ?? ''))).toBeUndefined()
-    expect(await sessions.resume(pairOf(late.setCookie))).toBeDefined()
+    expect(await sessions.resume(pairOf(late.setCookie))).toMatchObject({ record: { userId: 'example:ada' } })
     expect(late.replaced.map(({ account }) => account.grantId)).toEqual([
       other?.session.record.accounts[0]?.grantId,
     ])
@@ -338,7 +342,9 @@ describe('Sessions.signIn', () => {
     const fixture = new SessionsFixture()
     fixture.watched.after = failing('sessions.write')
     const { setCookie } = await fixture.signIn()
-    expect(await fixture.sessions.resume(pairOf(setCookie))).toBeDefined()
+    expect(await fixture.sessions.resume(pairOf(setCookie))).toMatchObject({
+      record: { userId: 'example:ada' },
+    })
     expect(fixture.watched.names.filter((name) => name === 'sessions.write')).toHaveLength(2)
   })
 
@@ -381,7 +387,9 @@ describe('Sessions.signIn', () => {
       if (joins === 2) throw new Error('connection lost')
     }
     const { setCookie } = await fixture.signIn(session)
-    expect(await fixture.sessions.resume(pairOf(setCookie))).toBeDefined()
+    expect(await fixture.sessions.resume(pairOf(setCookie))).toMatchObject({
+      record: { userId: 'example:ada' },
+    })
     expect(joins).toBe(3)
   })
 })
@@ -425,7 +433,7 @@ describe('Sessions.end', () => {
     const { sessions, session, cookie, watched } = await signedIn()
     watched.before = failing('sessions.delete', 2)
     await expect(sessions.end(session)).rejects.toMatchObject({ code: 'store_unavailable' })
-    expect(await sessions.resume(cookie)).toBeDefined()
+    expect(await sessions.resume(cookie)).toMatchObject({ record: { userId: 'example:ada' } })
   })
 
   it('ends what a sign-in of the same browser has just put there, so that nothing stays behind', async () => {
