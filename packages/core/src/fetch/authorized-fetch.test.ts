@@ -211,6 +211,20 @@ describe('authorizedFetch', () => {
     expect(sent).toEqual([])
   })
 
+  it('aborts while the body of a Request is still coming, and lets go of it', async () => {
+    const { call, fresh } = fixture([])
+    const controller = new AbortController()
+    const cancel = vi.fn()
+    const body = new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(1)), cancel })
+    const init: RequestInit = { method: 'POST', body, duplex: 'half', signal: controller.signal }
+    const pending = call(new Request(api, init))
+    const reason = new Error('gone')
+    setImmediate(() => controller.abort(reason))
+    await expect(pending).rejects.toBe(reason)
+    expect(cancel).toHaveBeenCalledExactlyOnceWith(reason)
+    expect(fresh).not.toHaveBeenCalled()
+  })
+
   it('case 62: asks for no token when the signal has aborted already', async () => {
     const { call, fresh } = fixture([])
     await expect(call(api, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })

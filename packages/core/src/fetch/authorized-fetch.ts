@@ -65,7 +65,7 @@ async function prepare(bearer: TokenBearer, input: FetchInput, init: RequestInit
   const signal = (init.signal === undefined ? request?.signal : init.signal) ?? undefined
   signal?.throwIfAborted()
   const headers = bearer.credentials.callerHeaders(headerEntries(init.headers ?? request?.headers))
-  const body = init.body == null && request ? await requestBody(request) : outgoingBody(init.body)
+  const body = init.body == null && request ? await requestBody(request, signal) : outgoingBody(init.body)
   return { url, signal, body, headers, options: carried(init, request, body.streams) }
 }
 

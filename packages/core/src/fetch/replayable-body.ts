@@ -1,3 +1,5 @@
+import { abortable } from './abortable.ts'
+
 /** What the platform's fetch takes as a body. */
 export type FetchBody = NonNullable<RequestInit['body']>
 
@@ -40,13 +42,22 @@ export function outgoingBody(body: unknown): OutgoingBody {
 
 /**
  * The body of a platform `Request`, which is used up by this: kept when it has at most {@link replayLimitBytes},
- * otherwise a stream of the same bytes.
+ * otherwise a stream of the same bytes. Rejects with the signal's reason as soon as it aborts.
  */
-export async function requestBody(request: Request): Promise<OutgoingBody> {
+export async function requestBody(request: Request, signal?: AbortSignal): Promise<OutgoingBody> {
   const stream = request.body
   if (stream === null) return noBody
   if (request.bodyUsed) throw new TypeError('The body of this Request has been used already.')
   const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader()
+  try {
+    return await abortable(readBody(reader), signal)
+  } catch (error) {
+    reader.cancel(error).catch(() => {}) // nobody waits for the rest of it
+    throw error
+  }
+}
+
+async function readBody(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<OutgoingBody> {
   const chunks: Uint8Array[] = []
   let length = 0
   while (length <= replayLimitBytes) {
