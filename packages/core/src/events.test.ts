@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Events } from './events.ts'
 import { consoleLogger } from './log.ts'
 
@@ -21,6 +21,14 @@ describe('Events', () => {
         message: `auth.events knows no "loggin". Did you mean "login"? It knows ${known.join(', ')}.`,
       }),
     )
+  })
+
+  it('takes many listeners without a warning of a leak', () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warned.mockRestore())
+    const events = new Events(consoleLogger)
+    for (let count = 0; count < 20; count += 1) events.on('login', () => {})
+    expect(warned).not.toHaveBeenCalled()
   })
 
   it('names the known events when nothing is close', () => {

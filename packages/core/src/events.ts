@@ -44,7 +44,8 @@ export interface TypedEmitter<Events> {
 
 /** Announces events; a listener that throws is logged and disturbs nobody. */
 export class Events implements TypedEmitter<LatchkeyEvents> {
-  readonly #emitter = new EventEmitter()
+  // An app may listen in as many places as it likes; a warning at the eleventh would speak of a leak.
+  readonly #emitter = new EventEmitter().setMaxListeners(0)
   readonly #log: Logger
 
   constructor(log: Logger) {
