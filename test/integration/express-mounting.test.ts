@@ -255,7 +255,16 @@ group('a form_post callback', () => {
     ['express.urlencoded()', (app: Express) => void app.use(express.urlencoded())],
     ['express.text()', (app: Express) => void app.use(express.text({ type: () => true }))],
     ['express.raw()', (app: Express) => void app.use(express.raw({ type: () => true }))],
-  ])('is relayed when %s has read the body before', async (_parser, before) => {
+    [
+      "req.setEncoding('utf8')",
+      (app: Express) => {
+        app.use((req, _res, next) => {
+          req.setEncoding('utf8')
+          next()
+        })
+      },
+    ],
+  ])('is relayed when %s had the request first', async (_parser, before) => {
     const { app, auth } = setUp({ providers: [formPost] })
     before(app)
     app.use(auth)

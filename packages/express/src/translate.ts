@@ -41,9 +41,12 @@ async function readStream(req: Request, maxBytes: number): Promise<string> {
   let length = 0
   // Without this, leaving the loop would destroy the socket that the 413 has to go through.
   for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-    length += chunk.length
+    // Whoever called req.setEncoding() before us made text of it.
+    const bytes: Buffer =
+      typeof chunk === 'string' ? Buffer.from(chunk, req.readableEncoding ?? 'utf8') : chunk
+    length += bytes.length
     if (length > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
+    chunks.push(bytes)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
