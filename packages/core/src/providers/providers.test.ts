@@ -155,6 +155,12 @@ describe('validation', () => {
     ['tokenHeaders', { tokenHeaders: { 'x-a': 'a\r\nb: c' } }],
     ['resourceHeaders', { resourceHeaders: { 'x a': 'b' } }],
     ['idTokenAlgorithms', { idTokenAlgorithms: ['none'] }],
+    ['credentials', { credentials: { scheme: '' } }],
+    ['credentials', { credentials: { scheme: 'Bearer\r\nx-evil: 1' } }],
+    ['credentials', { credentials: { scheme: 'Bearer realm' } }],
+    ['credentials', { credentials: { scheme: 'Bearer\n' } }],
+    ['credentials', { credentials: { headers: { 'x-token\r\n': '{access_token}' } } }],
+    ['credentials', { credentials: { headers: { 'x token': '{access_token}' } } }],
     ['callbackPath', { callbackPath: 'callback' }],
     ['callbackPath', { callbackPath: '/callback?x' }],
   ])('case 8: refuses a wrong %s: %j', (option, wrong) => {

@@ -30,6 +30,8 @@ export function validateProvider(provider: ProviderPreset): void {
 }
 
 const knownAlgorithms = /^(?:[RPEH]S(?:256|384|512)|EdDSA|Ed25519|ML-DSA-(?:44|65|87))$/
+/** `token` of RFC 9110 §5.6.2: a header's name, and an authorization scheme. */
+const headerToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** Ours at the token and revocation endpoints. */
 const reservedTokenParams = new Set([
   'grant_type',
@@ -92,8 +94,7 @@ const checks: readonly Check[] = [
   ({ tokenHeaders }) => reservedName('tokenHeaders', tokenHeaders, reservedTokenHeaders),
   ({ tokenHeaders }) => checkHeaders('tokenHeaders', tokenHeaders),
   ({ resourceHeaders }) => checkHeaders('resourceHeaders', resourceHeaders),
-  ({ credentials }) =>
-    'headers' in credentials ? checkHeaders('credentials', credentials.headers) : undefined,
+  checkCredentials,
   ({ idTokenAlgorithms }) =>
     isTextList(idTokenAlgorithms) && idTokenAlgorithms.every((algorithm) => knownAlgorithms.test(algorithm))
       ? undefined
@@ -188,9 +189,15 @@ function reservedName(
     : { option, fix: `may not set "${name}", which Latchkey sets itself.` }
 }
 
+function checkCredentials({ credentials }: ProviderPreset): Fault | undefined {
+  if ('headers' in credentials) return checkHeaders('credentials', credentials.headers)
+  if (headerToken.test(credentials.scheme)) return undefined
+  return { option: 'credentials', fix: "must have a scheme of one word, like { scheme: 'Bearer' }." }
+}
+
 function checkHeaders(option: string, headers: Readonly<Record<string, string>>): Fault | undefined {
   for (const [name, value] of Object.entries(headers)) {
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
+    if (!headerToken.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
       return { option, fix: `holds a header that HTTP forbids: "${name.replace(/[^ -~]/g, '?')}".` }
     }
   }
