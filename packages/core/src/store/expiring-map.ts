@@ -53,6 +53,14 @@ export class ExpiringMap<Value> {
     return entry?.value
   }
 
+  /** Drops what has expired and says how many entries are left. One pass over all of them. */
+  sweep(): number {
+    this.#writesSinceSweep = 0
+    const now = this.#clock.now()
+    for (const [key, entry] of this.#entries) if (entry.expiresAt <= now) this.#entries.delete(key)
+    return this.#entries.size
+  }
+
   #live(key: string): Entry<Value> | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry
@@ -64,8 +72,6 @@ export class ExpiringMap<Value> {
   #sweepNowAndThen(): void {
     this.#writesSinceSweep += 1
     if (this.#writesSinceSweep <= this.#entries.size + 100) return
-    this.#writesSinceSweep = 0
-    const now = this.#clock.now()
-    for (const [key, entry] of this.#entries) if (entry.expiresAt <= now) this.#entries.delete(key)
+    this.sweep()
   }
 }

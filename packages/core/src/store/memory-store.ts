@@ -185,10 +185,10 @@ class MemoryUsedMarkers implements UsedMarkerStore {
   }
 }
 
-/** A subject's sessions by locator, with the epoch seconds each one expires at. */
+/** A subject's sessions by locator, each until it expires. */
 class MemorySubjects implements SubjectStore {
   readonly #clock: Clock
-  readonly #subjects: ExpiringMap<Map<string, number>>
+  readonly #subjects: ExpiringMap<ExpiringMap<true>>
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -197,26 +197,23 @@ class MemorySubjects implements SubjectStore {
 
   async join(subject: string, locator: string, expiresAt: number): Promise<{ readonly now: number }> {
     const now = this.#clock.now()
-    const members = this.#members(subject).set(locator, expiresAt)
-    this.#subjects.set(subject, members, Math.max(...members.values()) - now)
+    const members = this.#subjects.get(subject) ?? new ExpiringMap<true>(this.#clock)
+    members.set(locator, true, expiresAt - now)
+    const longest = Math.max(this.#subjects.ttlSeconds(subject) ?? 0, expiresAt - now)
+    this.#subjects.set(subject, members, longest)
     return { now }
   }
 
   async leave(subject: string, locator: string): Promise<number> {
-    const members = this.#members(subject)
-    members.delete(locator)
-    if (members.size === 0) this.#subjects.take(subject)
-    return members.size
+    const members = this.#subjects.get(subject)
+    members?.take(locator)
+    const left = members?.sweep() ?? 0
+    if (left === 0) this.#subjects.take(subject)
+    return left
   }
 
   async count(subject: string): Promise<number> {
-    return this.#members(subject).size
-  }
-
-  #members(subject: string): Map<string, number> {
-    const members = this.#subjects.get(subject) ?? new Map<string, number>()
-    for (const [locator, expiresAt] of members) if (expiresAt <= this.#clock.now()) members.delete(locator)
-    return members
+    return this.#subjects.get(subject)?.sweep() ?? 0
   }
 }
 
