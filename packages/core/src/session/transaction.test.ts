@@ -140,7 +140,7 @@ describe('Transactions', () => {
     const { transactions, begin, clock } = bound(new Fixture())
     const begun = begin()
     await clock.advance(600)
-    expect(transactions.open(cookieOf(begun), begun.state)).toBeDefined()
+    expect(transactions.open(cookieOf(begun), begun.state)).toMatchObject({ nonce: begun.nonce })
     await clock.advance(1)
     expect(transactions.open(cookieOf(begun), begun.state)).toBeUndefined()
     clock.step(-700)

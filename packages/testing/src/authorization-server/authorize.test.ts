@@ -47,8 +47,8 @@ describe('authorize', () => {
     await using f = await fixture({ autoApprove: 'user-grace' })
     const answer = await f.agent.get(f.authorizeUrl(), { redirect: 'manual' })
     const code = new URL(answer.location ?? '').searchParams.get('code') ?? ''
-    await f.exchange(code)
-    expect(f.as.liveFor('user-grace')?.refreshToken).toBeDefined()
+    const { body } = await f.exchange(code)
+    expect(f.as.liveFor('user-grace')).toMatchObject({ refreshToken: body.refresh_token, generation: 0 })
     f.as.policy.autoApprove = undefined
     const silent = await f.agent.get(f.authorizeUrl({ prompt: 'none' }), { redirect: 'manual' })
     expect(silent.location).toContain('error=login_required')

@@ -111,7 +111,7 @@ describe('token with a refresh token', () => {
     const first = await f.signedIn()
     await f.clock.advance(999)
     const second = (await f.refresh(first.refresh_token)).body
-    expect(second.refresh_token).toBeDefined()
+    expect(second.refresh_token).toBe(f.as.liveFor('user-ada')?.refreshToken)
     await f.clock.advance(2)
     expect((await f.refresh(second.refresh_token)).body.error).toBe('invalid_grant')
   })
