@@ -119,6 +119,7 @@ describe('latchkey() in an app without types', () => {
       warn() {}
       error() {}
     }
+    // The types forbid to pass `undefined`; an app in JavaScript may.
     const absent = { store: undefined, clock: undefined, dispatcher: undefined, resolveProvider: undefined }
     const settings = settingsOf(
       { ...complete, ...absent, logger: new Log() } as unknown as LatchkeyOptions,
