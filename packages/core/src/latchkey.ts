@@ -11,7 +11,7 @@ import { steadyLogger } from './log.ts'
 import { warnOfOldNode } from './options/node-version.ts'
 import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
-import { OAuthClient } from './protocol/oauth-client.ts'
+import { ProtocolClient } from './protocol/protocol-client.ts'
 import type { Provider } from './protocol/provider.ts'
 import {
   type Answer,
@@ -88,7 +88,7 @@ export class Latchkey<Id extends string = string> {
     this.#clients = new ProviderClients({
       providers: settings.providers,
       resolve: settings.resolveProvider,
-      makeClient: (provider) => new OAuthClient(provider, { transport, clock, log }),
+      makeClient: (provider) => new ProtocolClient(provider, { transport, clock, log }),
       clock,
       log,
     })

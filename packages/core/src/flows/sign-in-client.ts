@@ -8,7 +8,7 @@ export interface RedeemedCode {
   readonly tokens: TokenSet
 }
 
-/** What the flows need of a client at one authorization server; `OAuthClient` is one. */
+/** What the flows need of a client at one authorization server; `ProtocolClient` is one. */
 export interface SignInClient extends RefreshingClient {
   authorizationUrl(request: AuthorizationRequest): Promise<string>
   readAuthorizationResponse(

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import type { Logger } from '../log.ts'
 import { TestClock } from '../protocol/fake-server.fixture.ts'
-import { OAuthClient } from '../protocol/oauth-client.ts'
+import { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
 import { spotify } from '../providers/index.ts'
 import { Transport } from '../transport/transport.ts'
@@ -14,7 +14,7 @@ function fixture(resolve?: (id: string) => Promise<Provider | undefined>) {
   const clock = new TestClock()
   const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn<Logger['error']>() }
   const transport = new Transport({ clock })
-  const makeClient = vi.fn((each: Provider) => new OAuthClient(each, { transport, clock, log }))
+  const makeClient = vi.fn((each: Provider) => new ProtocolClient(each, { transport, clock, log }))
   const providers = [provider('a'), provider('b')]
   const clients = new ProviderClients({ providers, resolve, makeClient, clock, log })
   return { clients, makeClient, clock, log }

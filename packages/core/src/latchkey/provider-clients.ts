@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import type { OAuthClient } from '../protocol/oauth-client.ts'
+import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
 import { within } from '../protocol/within.ts'
 import { LruMap } from '../store/lru-map.ts'
@@ -17,20 +17,20 @@ export interface ProviderClientsParts {
   readonly providers: readonly Provider[]
   /** Finds providers that are not configured by name; `undefined`: there are none. */
   readonly resolve: ((id: string) => Promise<Provider | undefined>) | undefined
-  readonly makeClient: (provider: Provider) => OAuthClient
+  readonly makeClient: (provider: Provider) => ProtocolClient
   readonly clock: Clock
   readonly log: Logger
 }
 
 /** The clients of all providers: those that are configured, and those that are found when asked for. */
 export class ProviderClients {
-  readonly listed: readonly OAuthClient[]
+  readonly listed: readonly ProtocolClient[]
   /** True when `find` knows more than are listed. */
   readonly resolvesMore: boolean
   readonly #parts: ProviderClientsParts
-  readonly #byId: ReadonlyMap<string, OAuthClient>
-  readonly #resolved = new LruMap<OAuthClient>(mostResolved)
-  readonly #pending = new Map<string, Promise<OAuthClient | undefined>>()
+  readonly #byId: ReadonlyMap<string, ProtocolClient>
+  readonly #resolved = new LruMap<ProtocolClient>(mostResolved)
+  readonly #pending = new Map<string, Promise<ProtocolClient | undefined>>()
 
   constructor(parts: ProviderClientsParts) {
     this.#parts = parts
@@ -45,7 +45,7 @@ export class ProviderClients {
    * @throws {LatchkeyError} `as_unavailable`: the app's own lookup failed, took longer than 10 s, or is overrun.
    * `invalid_options`: what it found cannot be used.
    */
-  async find(id: string): Promise<OAuthClient | undefined> {
+  async find(id: string): Promise<ProtocolClient | undefined> {
     const known = this.#byId.get(id) ?? this.#resolved.get(id)
     const { resolve } = this.#parts
     if (known !== undefined || resolve === undefined) return known
@@ -60,7 +60,7 @@ export class ProviderClients {
   async #ask(
     id: string,
     resolve: NonNullable<ProviderClientsParts['resolve']>,
-  ): Promise<OAuthClient | undefined> {
+  ): Promise<ProtocolClient | undefined> {
     const lookup = Promise.resolve(id)
       .then(resolve)
       .then((provider) => ({ provider }))

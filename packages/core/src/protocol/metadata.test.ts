@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { rejection } from './fake-server.fixture.ts'
-import { clientFixture, discoveryUrl, tokenEndpoint } from './oauth-client.fixture.ts'
+import { clientFixture, discoveryUrl, tokenEndpoint } from './protocol-client.fixture.ts'
 import { discoveryDocument, oauthProvider, openidProvider, tokenSet } from './provider.fixture.ts'
 
 const request = {

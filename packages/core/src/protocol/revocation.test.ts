@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Answer, SentRequest } from './fake-server.fixture.ts'
-import { clientFixture } from './oauth-client.fixture.ts'
+import { clientFixture } from './protocol-client.fixture.ts'
 import { oauthProvider, tokenSet } from './provider.fixture.ts'
 import type { Provider } from './provider.ts'
 import type { TokenSet } from './token.ts'
@@ -21,7 +21,7 @@ async function revoke(
   return { done, sent, server }
 }
 
-describe('OAuthClient.revoke', () => {
+describe('ProtocolClient.revoke', () => {
   it('case 43: revokes the refresh token, authenticated, with nothing in the URL', async () => {
     const { done, server } = await revoke({ status: 200 })
     expect(done).toBe(true)

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type Answer, rejection } from './fake-server.fixture.ts'
-import { clientFixture } from './oauth-client.fixture.ts'
+import { clientFixture } from './protocol-client.fixture.ts'
 import { oauthProvider, tokenSet } from './provider.fixture.ts'
 import { good } from './token-answer.fixture.ts'
 

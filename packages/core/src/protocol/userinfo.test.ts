@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Answer, rejection } from './fake-server.fixture.ts'
-import { clientFixture, idToken } from './oauth-client.fixture.ts'
+import { clientFixture, idToken } from './protocol-client.fixture.ts'
 import { oauthProvider, openidProvider, tokenSet } from './provider.fixture.ts'
 import type { Provider, UserFields } from './provider.ts'
 import type { User } from './user.ts'
@@ -19,7 +19,7 @@ function userFrom(
   return client.user(plainAnswer)
 }
 
-describe('OAuthClient.user', () => {
+describe('ProtocolClient.user', () => {
   it('asks with the access token in the header and maps the claims', async () => {
     const { client, server } = clientFixture(oauthProvider({ resourceHeaders: { 'Client-Id': 'client-1' } }))
     server.on(endpoint, { body: { id: 7 } })
@@ -149,7 +149,7 @@ describe('OAuthClient.user', () => {
   })
 })
 
-describe('OAuthClient.user of an OpenID provider', () => {
+describe('ProtocolClient.user of an OpenID provider', () => {
   const claims = { iss: 'https://as.example', sub: 'user-1', name: 'Ada', email: 'old@example.com' }
   const answer = { tokens: tokenSet({ idToken: idToken() }), claims, raw: {} }
 

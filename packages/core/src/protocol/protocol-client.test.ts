@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { rejection } from './fake-server.fixture.ts'
 import { ecKey } from './id-token.fixture.ts'
-import { clientFixture, idToken, tokenEndpoint } from './oauth-client.fixture.ts'
+import { clientFixture, idToken, tokenEndpoint } from './protocol-client.fixture.ts'
 import { oauthProvider, openidProvider, tokenSet } from './provider.fixture.ts'
 
 const exchange = {
@@ -14,7 +14,7 @@ const exchange = {
 }
 const tokens = { access_token: 'at1', refresh_token: 'rt1', token_type: 'Bearer', expires_in: 3600 }
 
-describe('OAuthClient.exchangeCode', () => {
+describe('ProtocolClient.exchangeCode', () => {
   it('sends the code once, form-encoded, with nothing in the URL', async () => {
     const { client, server } = clientFixture(oauthProvider(), { body: tokens })
     const answer = await client.exchangeCode(exchange)
@@ -126,7 +126,7 @@ describe('OAuthClient.exchangeCode', () => {
   })
 })
 
-describe('OAuthClient.refresh', () => {
+describe('ProtocolClient.refresh', () => {
   const identity = { issuer: 'https://as.example', subject: 'user-1' }
 
   it('sends the refresh token once and keeps it when no new one comes', async () => {
@@ -225,7 +225,7 @@ describe('OAuthClient.refresh', () => {
   })
 })
 
-describe('OAuthClient.identity', () => {
+describe('ProtocolClient.identity', () => {
   it('case 54: tells issuers, token endpoints and clients apart, and ids of providers not', () => {
     const identityOf = (overrides: object): string =>
       clientFixture(oauthProvider(overrides)).client.identity()

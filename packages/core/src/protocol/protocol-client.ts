@@ -50,7 +50,7 @@ export interface CodeExchange {
 const exchangeDeadlineMs = 10_000
 
 /** One client at one authorization server. Safe for concurrent use; holds no tokens. */
-export class OAuthClient {
+export class ProtocolClient {
   readonly #provider: Provider
   readonly #transport: Transport
   readonly #clock: Clock
@@ -132,7 +132,7 @@ export class OAuthClient {
     return (await this.profile(answer)).user
   }
 
-  /** Like {@link OAuthClient.user}, with every claim that the provider sent. */
+  /** Like {@link ProtocolClient.user}, with every claim that the provider sent. */
   async profile(answer: SignInAnswer): Promise<UserProfile> {
     const provider = this.#provider
     const endpoint = (await this.#metadata.get()).userinfoEndpoint

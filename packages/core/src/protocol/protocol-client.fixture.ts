@@ -1,6 +1,6 @@
 import { type Answer, FakeServer } from './fake-server.fixture.ts'
 import { ecKey, signJwt } from './id-token.fixture.ts'
-import { OAuthClient } from './oauth-client.ts'
+import { ProtocolClient } from './protocol-client.ts'
 import { discoveryDocument } from './provider.fixture.ts'
 import type { Provider } from './provider.ts'
 
@@ -14,7 +14,7 @@ export const discoveryUrl = 'GET https://as.example/.well-known/openid-configura
 export function clientFixture(
   provider: Provider,
   answer: Answer | (() => Answer) = 'refused',
-): { readonly client: OAuthClient; readonly server: FakeServer } {
+): { readonly client: ProtocolClient; readonly server: FakeServer } {
   const server = new FakeServer()
   const { transport, clock, log } = server
   server.on(tokenEndpoint, answer)
@@ -22,7 +22,7 @@ export function clientFixture(
     server.on(discoveryUrl, { body: discoveryDocument })
     server.on('GET https://as.example/jwks', { body: { keys: [openidKey.jwk] } })
   }
-  return { client: new OAuthClient(provider, { transport, clock, log }), server }
+  return { client: new ProtocolClient(provider, { transport, clock, log }), server }
 }
 
 /** An ID token of the fake OpenID provider, good unless `overrides` say otherwise. */
