@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { LatchkeyError } from '../errors.ts'
 import type { ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
+import { scopeParameter } from './scope-parameter.ts'
 
 /** What one authorization request is made of. */
 export interface AuthorizationRequest {
@@ -72,8 +73,7 @@ function ourParams(provider: Provider, request: AuthorizationRequest): [string, 
 
 function scopeParam(provider: Provider, requested: readonly string[]): string | undefined {
   const withOpenid = provider.issuer === undefined ? requested : ['openid', ...requested]
-  const scope = [...new Set(withOpenid)]
-  return scope.length > 0 || provider.sendEmptyScope ? scope.join(provider.scopeSeparator) : undefined
+  return scopeParameter(provider, withOpenid).scope
 }
 
 function pkceParams(codeVerifier: string): [string, string][] {

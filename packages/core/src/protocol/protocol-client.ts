@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type AuthorizationRequest, buildAuthorizationUrl } from './authorization.ts'
 import { readAuthorizationResponse } from './authorization-response.ts'
+import { type MintRequest, mintTokens } from './client-credentials.ts'
 import type { ClientRequestContext } from './client-request.ts'
 import { exchangeError, idTokenError } from './exchange-error.ts'
 import { type IdTokenClaims, IdTokenError, verifyIdToken } from './id-token.ts'
@@ -11,7 +12,7 @@ import type { JsonObject } from './json-object.ts'
 import { KeySource } from './jwks.ts'
 import { MetadataSource, type ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
-import { refreshTokens } from './refresh.ts'
+import { type RefreshContext, refreshTokens } from './refresh.ts'
 import { revokeTokens } from './revocation.ts'
 import type { TokenAnswer, TokenSet } from './token.ts'
 import { requestTokens } from './token-request.ts'
@@ -158,18 +159,17 @@ export class ProtocolClient {
    * @param options.deadlineMs for everything.
    */
   async refresh(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
-    return refreshTokens(
-      {
-        provider: this.#provider,
-        transport: this.#transport,
-        clock: this.#clock,
-        log: this.#log,
-        metadata: this.#metadata,
-        keys: this.#keys,
-      },
-      tokens,
-      options.deadlineMs,
-    )
+    return refreshTokens(this.#tokenContext(), tokens, options.deadlineMs)
+  }
+
+  /**
+   * A token of the client's own: one POST, one answer, never `dead`. Never throws for what the server or the network
+   * does. Most servers send no refresh token with it.
+   *
+   * @param options.deadlineMs for everything.
+   */
+  async mint(request: MintRequest, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
+    return mintTokens(this.#tokenContext(), request, options.deadlineMs)
   }
 
   /**
@@ -212,6 +212,17 @@ export class ProtocolClient {
       })
     } catch (error) {
       throw error instanceof IdTokenError ? idTokenError(this.#provider, error.reason) : error
+    }
+  }
+
+  #tokenContext(): RefreshContext {
+    return {
+      provider: this.#provider,
+      transport: this.#transport,
+      clock: this.#clock,
+      log: this.#log,
+      metadata: this.#metadata,
+      keys: this.#keys,
     }
   }
 

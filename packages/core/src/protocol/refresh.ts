@@ -2,11 +2,12 @@ import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
+import { answerWithin } from './answer-within.ts'
 import { IdTokenError, storedClaim, verifyIdToken } from './id-token.ts'
 import type { KeySource } from './jwks.ts'
 import type { MetadataSource, ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
-import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
+import type { TokenAnswer, TokenSet } from './token.ts'
 import { requestTokens } from './token-request.ts'
 import { within } from './within.ts'
 
@@ -26,21 +27,11 @@ export async function refreshTokens(
   tokens: TokenSet,
   deadlineMs: number,
 ): Promise<TokenAnswer> {
-  const { clock } = context
-  const endsAt = clock.now() + deadlineMs / 1000
-  // Never more than there was: the clock may be set back.
-  const remainingMs = (): number => Math.min((endsAt - clock.now()) * 1000, deadlineMs)
-  try {
-    const metadata = await within(clock, remainingMs(), context.metadata.get())
-    if (metadata === undefined || remainingMs() <= 0) return notSent('timeout')
+  return answerWithin(context, deadlineMs, async (metadata, remainingMs) => {
     const answer = await send(context, metadata, tokens, remainingMs())
     if (answer.kind !== 'token_set' || metadata.issuer === undefined) return answer
-    return await withVerifiedIdToken(context, { metadata, previous: tokens, answer, remainingMs })
-  } catch (error) {
-    if (!LatchkeyError.is(error)) throw error
-    if (error.code === 'as_unavailable') return notSent('network', error.retryAfterSeconds)
-    return { kind: 'client_fault', oauth: { error: error.reason ?? error.code, description: error.message } }
-  }
+    return withVerifiedIdToken(context, { metadata, previous: tokens, answer, remainingMs })
+  })
 }
 
 async function send(
@@ -140,9 +131,4 @@ function spoiled(
 function previousNonce({ idToken }: TokenSet): string | undefined {
   const nonce = storedClaim(idToken, 'nonce')
   return typeof nonce === 'string' ? nonce : undefined
-}
-
-function notSent(reason: RetryReason, retryAfter?: number): TokenAnswer {
-  const wait = retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }
-  return { kind: 'retry', reason, outcome: 'not_processed', ...wait }
 }

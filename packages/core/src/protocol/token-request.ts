@@ -1,5 +1,7 @@
 import { TransportError, type TransportFault } from '../transport/transport.ts'
 import { type ClientRequestContext, postAsClient } from './client-request.ts'
+import type { Provider } from './provider.ts'
+import { scopeParameter } from './scope-parameter.ts'
 import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
 import { readTokenAnswer } from './token-answer.ts'
 import { salvageReceived } from './token-salvage.ts'
@@ -13,6 +15,11 @@ export type TokenGrant =
       readonly codeVerifier: string
     }
   | { readonly type: 'refresh_token'; readonly refreshToken: string }
+  | {
+      readonly type: 'client_credentials'
+      readonly scope: readonly string[]
+      readonly audience?: string
+    }
 
 /** One token request. */
 export interface TokenRequest {
@@ -28,7 +35,7 @@ export interface TokenRequest {
 /**
  * Sends one token request and says what came of it. Never throws for what the server or the network does.
  *
- * @see RFC 6749 §4.1.3 and §6, RFC 7636 §4.5
+ * @see RFC 6749 §4.1.3, §4.4.2 and §6, RFC 7636 §4.5
  */
 export async function requestTokens(
   context: ClientRequestContext,
@@ -36,7 +43,7 @@ export async function requestTokens(
 ): Promise<TokenAnswer> {
   const { provider, clock } = context
   const { endpoint, grant, deadlineMs, ...expected } = request
-  const parameters = grantParameters(grant, provider.pkce !== 'never')
+  const parameters = grantParameters(grant, provider)
   try {
     const keepReceived = grant.type === 'refresh_token'
     const response = await postAsClient(context, { endpoint, parameters, deadlineMs, keepReceived })
@@ -62,15 +69,32 @@ const reasonOfFault: Readonly<Record<TransportFault, RetryReason>> = {
 }
 
 function secretsOf(grant: TokenGrant): readonly string[] {
-  return grant.type === 'refresh_token' ? [grant.refreshToken] : [grant.code, grant.codeVerifier]
+  switch (grant.type) {
+    case 'authorization_code':
+      return [grant.code, grant.codeVerifier]
+    case 'refresh_token':
+      return [grant.refreshToken]
+    case 'client_credentials':
+      return []
+  }
 }
 
-function grantParameters(grant: TokenGrant, pkce: boolean): Record<string, string> {
-  if (grant.type === 'refresh_token') return { grant_type: grant.type, refresh_token: grant.refreshToken }
-  return {
-    grant_type: grant.type,
-    code: grant.code,
-    redirect_uri: grant.redirectUri,
-    ...(pkce ? { code_verifier: grant.codeVerifier } : {}),
+function grantParameters(grant: TokenGrant, provider: Provider): Record<string, string> {
+  switch (grant.type) {
+    case 'authorization_code':
+      return {
+        grant_type: grant.type,
+        code: grant.code,
+        redirect_uri: grant.redirectUri,
+        ...(provider.pkce === 'never' ? {} : { code_verifier: grant.codeVerifier }),
+      }
+    case 'refresh_token':
+      return { grant_type: grant.type, refresh_token: grant.refreshToken }
+    case 'client_credentials':
+      return {
+        grant_type: grant.type,
+        ...scopeParameter(provider, grant.scope),
+        ...(grant.audience === undefined ? {} : { audience: grant.audience }),
+      }
   }
 }

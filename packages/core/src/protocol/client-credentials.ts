@@ -1,0 +1,64 @@
+import type { Clock } from '../clock.ts'
+import type { Transport } from '../transport/transport.ts'
+import { answerWithin } from './answer-within.ts'
+import type { MetadataSource, ServerMetadata } from './metadata.ts'
+import type { Provider } from './provider.ts'
+import type { TokenAnswer } from './token.ts'
+import { requestTokens } from './token-request.ts'
+
+/** What a token of the client's own is asked for. */
+export interface MintRequest {
+  /** Empty: whatever the server gives by default. */
+  readonly scope: readonly string[]
+  /** The API that the token is for, where the server wants to be told (Auth0). */
+  readonly audience?: string
+}
+
+/** What minting works with. */
+export interface MintContext {
+  readonly provider: Provider
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly metadata: MetadataSource
+}
+
+/**
+ * Asks once for a token of the client's own and says what came of it. Never throws for server or network.
+ * Never `dead`: nothing was there before that could have died.
+ *
+ * @see RFC 6749 §4.4
+ */
+export async function mintTokens(
+  context: MintContext,
+  request: MintRequest,
+  deadlineMs: number,
+): Promise<TokenAnswer> {
+  const answer = await answerWithin(context, deadlineMs, (metadata, remainingMs) => {
+    return send(context, metadata, request, remainingMs())
+  })
+  if (answer.kind === 'dead') return { ...answer, kind: 'refused' }
+  return answer.kind === 'token_set' ? withoutIdToken(answer) : answer
+}
+
+function send(
+  { provider, transport, clock }: MintContext,
+  { tokenEndpoint: endpoint, issuer }: ServerMetadata,
+  { scope, audience }: MintRequest,
+  deadlineMs: number,
+): Promise<TokenAnswer> {
+  return requestTokens(
+    { provider, audience: issuer ?? endpoint, transport, clock },
+    {
+      endpoint,
+      grant: { type: 'client_credentials', scope, ...(audience === undefined ? {} : { audience }) },
+      requestedScope: scope,
+      deadlineMs,
+    },
+  )
+}
+
+/** Nobody signed in, so an ID token would be about nobody; and none of these was verified. */
+function withoutIdToken(answer: Extract<TokenAnswer, { kind: 'token_set' }>): TokenAnswer {
+  const { idToken, ...tokens } = answer.tokens
+  return { ...answer, tokens }
+}
