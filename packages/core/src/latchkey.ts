@@ -1,4 +1,5 @@
 import { Sealer } from './crypto/seal.ts'
+import { LatchkeyError } from './errors.ts'
 import { Events, type LatchkeyEvents, type TypedEmitter } from './events.ts'
 import { callbackPath, loginPath, redirectUri } from './flows/addresses.ts'
 import type { Requirement } from './flows/guard.ts'
@@ -150,12 +151,14 @@ export class Latchkey<Id extends string = string> {
    *
    * @param answer makes a reply and writes it as the answer of this request, or rejects without making it when the
    *   response has begun.
+   * @param onLook called when the app first asks who is signed in: {@link sharedCacheHeaders} are due then.
    */
-  async open(request: PlainRequest, answer: Answer): Promise<RequestOAuth<Id>> {
+  async open(request: PlainRequest, answer: Answer, onLook: () => void): Promise<RequestOAuth<Id>> {
     const outcome = await this.#resume(request)
     return requestOAuth<Id>({
       outcome,
       answer,
+      onLook,
       vault: this.#vault,
       clients: this.#clients,
       dispatcher: this.#transport.dispatcher,
@@ -194,7 +197,13 @@ export class Latchkey<Id extends string = string> {
    * The answer to an error of the app's routes; `undefined` when it is none of ours or about the program.
    * @param oauth absent: the error came before it was there.
    */
-  errorReply(error: unknown, request: PlainRequest, oauth: object | undefined): Promise<Reply | undefined> {
+  async errorReply(
+    error: unknown,
+    request: PlainRequest,
+    oauth: object | undefined,
+  ): Promise<Reply | undefined> {
+    // An error of the app's own asks nobody who is signed in.
+    if (!LatchkeyError.is(error)) return undefined
     return this.#flows.errorReply(error, request, signedIn(oauth))
   }
 

@@ -5,7 +5,12 @@ import type { Reply } from './flows/http.ts'
 import type { Provider } from './protocol/provider.ts'
 import { subjectKey } from './protocol/subject-key.ts'
 import { oauth2 } from './providers/index.ts'
-import { type RequestOAuth, requestOAuth, type SessionOutcome } from './request-oauth.ts'
+import {
+  type RequestOAuth,
+  requestOAuth,
+  type SessionOutcome,
+  sessionOf as sessionBehind,
+} from './request-oauth.ts'
 import { Agent } from './transport/undici.ts'
 import type { Grant, RefreshingClient } from './vault/grant.ts'
 
@@ -57,6 +62,7 @@ function fixture({
       find: async (id: string) => clients.find((one) => one.provider.id === id),
     },
     dispatcher: new Agent(),
+    onLook: vi.fn(),
     login: vi.fn(async () => reply),
     logout: vi.fn(async () => reply),
     answer: vi.fn(async (make: () => Promise<Reply>) => void written.push(await make())),
@@ -346,5 +352,48 @@ describe('req.oauth of a session that could not be read', () => {
     const { oauth } = fixture({ failure })
     expect(inspect(oauth)).toContain('unknown')
     expect(JSON.stringify(oauth)).toContain('unknown')
+  })
+})
+
+describe('a look at the session', () => {
+  type Look = (oauth: RequestOAuth) => unknown
+  const looks: Readonly<Record<string, Look>> = {
+    isAuthenticated: (oauth) => oauth.isAuthenticated,
+    user: (oauth) => oauth.user,
+    userId: (oauth) => oauth.userId,
+    accounts: (oauth) => oauth.accounts,
+    'account()': (oauth) => oauth.account('a'),
+    'requireUser()': (oauth) => oauth.requireUser(),
+    'fetch()': (oauth) => oauth.fetch('https://a.example/x'),
+    'request()': (oauth) => oauth.request('https://a.example/x'),
+    'accessToken()': (oauth) => oauth.accessToken(),
+    'logout()': (oauth) => oauth.logout(),
+    'JSON.stringify()': (oauth) => JSON.stringify(oauth),
+    'a guard': (oauth) => sessionBehind(oauth),
+  }
+  const visitors = {
+    'somebody signed in': () => fixture(),
+    'a stranger': () => fixture({ accounts: [] }),
+    'nobody knows whom': () =>
+      fixture({ failure: new LatchkeyError('store_unavailable', 'The store is down.') }),
+  }
+
+  describe.each(Object.entries(visitors))('of %s', (_visitor, made) => {
+    it.each(Object.entries(looks))('case 32: by %s is reported, once', async (_name, look) => {
+      const { oauth, parts } = made()
+      expect(parts.onLook).not.toHaveBeenCalled()
+      for (let turn = 0; turn < 2; turn += 1)
+        await Promise.resolve(oauth)
+          .then(look)
+          .catch(() => {})
+      expect(parts.onLook).toHaveBeenCalledTimes(1)
+    })
+
+    it('case 32: is not what a log or a login does', async () => {
+      const { oauth, parts } = made()
+      inspect({ oauth }, { depth: Infinity, showHidden: true })
+      await oauth.login()
+      expect(parts.onLook).not.toHaveBeenCalled()
+    })
   })
 })

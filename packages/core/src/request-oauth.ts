@@ -74,6 +74,8 @@ export type Answer = (make: () => Promise<Reply>) => Promise<void>
 /** What {@link requestOAuth} works with. */
 export interface RequestOAuthParts extends AccountParts {
   readonly outcome: SessionOutcome
+  /** Called once, when something first asks who is signed in: from then on the answer depends on it. */
+  readonly onLook?: () => void
   readonly login: (options: LoginOptions) => Promise<Reply>
   readonly logout: (session: Session | undefined, options: LogoutOptions) => Promise<Reply>
   /** Makes the answer of the request and writes it; refuses, before anything is made, when the response has begun. */
@@ -101,6 +103,7 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
   readonly logout: RequestAccess['logout']
   readonly #parts: RequestOAuthParts
   #outcome: SessionOutcome
+  #isLookedAt = false
   #accounts: readonly SessionBoundAccount<Id>[] | undefined
 
   constructor(parts: RequestOAuthParts) {
@@ -145,16 +148,31 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
 
   /** Who is signed in and where, nothing else. Never throws. */
   toJSON(): Record<string, unknown> {
-    if ('failure' in this.#outcome) return { isAuthenticated: 'unknown' }
-    const { isAuthenticated, userId, user, accounts } = this
-    return { isAuthenticated, userId, user, accounts: accounts.map(({ provider, id }) => ({ provider, id })) }
+    this.#look()
+    return this.#description()
   }
 
+  /** The same, for logs: it does not count as a look. */
   [inspect.custom](): unknown {
-    return this.toJSON()
+    return this.#description()
+  }
+
+  #description(): Record<string, unknown> {
+    if ('failure' in this.#outcome) return { isAuthenticated: 'unknown' }
+    const { session } = this.#outcome
+    const accounts = (session?.record.accounts ?? []).map(({ provider, id }) => ({ provider, id }))
+    const { userId, user } = session?.record ?? {}
+    return { isAuthenticated: session !== undefined, userId, user, accounts }
+  }
+
+  #look(): void {
+    if (this.#isLookedAt) return
+    this.#isLookedAt = true
+    this.#parts.onLook?.()
   }
 
   get #session(): Session | undefined {
+    this.#look()
     if ('failure' in this.#outcome) throw this.#outcome.failure
     return this.#outcome.session
   }

@@ -5,6 +5,7 @@ import { AppSession } from './app-session.ts'
 import { errorHandler } from './error-handler.ts'
 import { Mounting } from './mounting.ts'
 import { requireLogin } from './require-login.ts'
+import { SharedCaches } from './shared-caches.ts'
 import { plainRequest, requireUnanswered, writeReply } from './translate.ts'
 
 /**
@@ -51,6 +52,7 @@ class ExpressAdapter<Id extends string> {
   readonly #core: Core<Id>
   readonly #appSession: AppSession | undefined
   readonly #mounting: Mounting
+  readonly #sharedCaches = new SharedCaches()
   readonly #opened = new WeakSet<Request>()
 
   constructor(core: Core<Id>) {
@@ -66,6 +68,7 @@ class ExpressAdapter<Id extends string> {
   async handle(req: Request, res: Response, self: RequestHandler): Promise<boolean> {
     this.#mounting.check(req, self)
     if (this.#opened.has(req)) return true
+    this.#watch(req, res)
     const request = plainRequest(req)
     const reply = await this.#core.route(request)
     if (reply !== undefined) {
@@ -74,7 +77,11 @@ class ExpressAdapter<Id extends string> {
     }
     // Both reads leave at once and share a round trip.
     const [oauth] = await Promise.all([
-      this.#core.open(request, (make) => this.#answer(req, res, make)),
+      this.#core.open(
+        request,
+        (make) => this.#answer(req, res, make),
+        () => this.#sharedCaches.keepOut(res),
+      ),
       this.#appSession?.attach(req, res),
     ])
     req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
@@ -82,9 +89,15 @@ class ExpressAdapter<Id extends string> {
     return true
   }
 
+  #watch(req: Request, res: Response): void {
+    this.#sharedCaches.watch(res, () => this.#appSession?.shows(req) ?? false)
+  }
+
   async #answer(req: Request, res: Response, make: () => Promise<Reply>): Promise<void> {
     requireUnanswered(res)
     const reply = await make()
+    this.#watch(req, res) // not yet, when something failed before us
+    this.#sharedCaches.keepOut(res)
     if (reply.appSession === 'renew') await this.#appSession?.renew(req, res)
     if (reply.appSession === 'destroy') await this.#appSession?.destroy(req, res)
     writeReply(res, reply)

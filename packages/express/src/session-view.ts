@@ -26,6 +26,8 @@ export class SessionView {
   readonly #view: Request
   #state: 'untouched' | 'started' | 'failed' = 'untouched'
   #failure: unknown
+  #isLookedAt = false
+  #broughtData = false
 
   /** Defines `session`, `sessionID` and `sessionStore` on the request. */
   constructor(parts: SessionViewParts) {
@@ -35,7 +37,7 @@ export class SessionView {
       ...Object.fromEntries(members.map((name) => [name, ownValue(undefined)])),
     })
     for (const name of members) {
-      const read = (receiver: unknown): unknown => this.#read(name, receiver)
+      const read = (receiver: unknown): unknown => this.#readFor(receiver, name)
       const write = (value: unknown): void => this.#write(name, value)
       Object.defineProperty(parts.req, name, {
         configurable: true,
@@ -53,9 +55,14 @@ export class SessionView {
     return this.#state !== 'untouched'
   }
 
+  /** True when the app looked at the session and there was data in it, or is now. */
+  get isShown(): boolean {
+    return this.#isLookedAt && (this.#broughtData || hasData(this.#view.session))
+  }
+
   /** `req.session`. @throws what reading the store threw. */
   get session(): Request['session'] | undefined {
-    return this.#read('session', this.#parts.req) as Request['session'] | undefined // what express-session put there
+    return this.#read('session') as Request['session'] | undefined // what express-session put there
   }
 
   /** Starts express-session; resolves when the session is read, or could not be. Never rejects. */
@@ -75,13 +82,19 @@ export class SessionView {
         this.#state = 'failed'
         this.#failure = error
       }
+      this.#broughtData = hasData(this.#view.session)
       whenRead()
     })
   }
 
-  #read(name: Member, receiver: unknown): unknown {
+  #readFor(receiver: unknown, name: Member): unknown {
     // express-session itself looks, after it deleted what it had there.
     if (receiver === this.#view) return undefined
+    this.#isLookedAt = true
+    return this.#read(name)
+  }
+
+  #read(name: Member): unknown {
     if (this.#state === 'failed') throw this.#failure
     // Without a cookie nothing has to be read, and express-session is done at once.
     if (this.#state === 'untouched') this.#start(() => {})
@@ -89,9 +102,15 @@ export class SessionView {
   }
 
   #write(name: Member, value: unknown): void {
+    this.#isLookedAt = true
     if (this.#state === 'untouched') this.#state = 'started'
     Object.defineProperty(this.#view, name, ownValue(value))
   }
+}
+
+/** True when more is in there than express-session's own `cookie`. */
+function hasData(session: object | null | undefined): boolean {
+  return Object.keys(session ?? {}).some((key) => key !== 'cookie')
 }
 
 function ownValue(value: unknown): PropertyDescriptor {
