@@ -44,6 +44,17 @@ export function linksOf(page: string, base: string): readonly PageLink[] {
   })
 }
 
+/** Where a page leads by itself (`meta refresh`), as an absolute URL; `undefined`: nowhere, or not at once. */
+export function refreshOf(page: string, base: string): string | undefined {
+  for (const [, head = ''] of page.matchAll(/<meta\b([^>]*)>/gi)) {
+    const attributes = attributesOf(head)
+    if (attributes.get('http-equiv')?.toLowerCase() !== 'refresh') continue
+    const target = /^\s*0\s*;\s*url=(.+)$/i.exec(attributes.get('content') ?? '')?.[1]
+    if (target !== undefined) return new URL(target, base).href
+  }
+  return undefined
+}
+
 function inputsOf(inner: string): (readonly [string, string])[] {
   return [...inner.matchAll(/<input\b([^>]*)>/gi)].flatMap(([, head = '']) => {
     const attributes = attributesOf(head)

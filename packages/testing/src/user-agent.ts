@@ -1,6 +1,6 @@
 import { isSecureContext } from './cookie.ts'
 import { CookieJar } from './cookie-jar.ts'
-import { formsOf, linksOf } from './page-form.ts'
+import { formsOf, linksOf, refreshOf } from './page-form.ts'
 import { type PageResponse, send } from './page-request.ts'
 import { type SiteRelation, siteRelation } from './site.ts'
 
@@ -54,7 +54,7 @@ interface Step {
 
 /**
  * A browser without a window: keeps cookies by the browsers' rules, sends `Sec-Fetch-*`, follows redirects across
- * hosts, presses buttons. It runs no script. Every host name leads to 127.0.0.1, so it can never leave the machine.
+ * hosts and pages that lead on by themselves, presses buttons. It runs no script. Every host name leads to 127.0.0.1, so it can never leave the machine.
  */
 export class UserAgent {
   /** The cookies, for a look or to plant one. */
@@ -172,8 +172,12 @@ export class UserAgent {
 }
 
 function redirected(step: Step, response: PageResponse): Step | undefined {
-  if (response.location === undefined || ![301, 302, 303, 307, 308].includes(response.status))
-    return undefined
+  if (response.location === undefined || ![301, 302, 303, 307, 308].includes(response.status)) {
+    const refresh = refreshOf(response.text, step.url.href)
+    return refresh === undefined
+      ? undefined
+      : { method: 'GET', url: new URL(refresh), initiator: step.url.href }
+  }
   const url = new URL(response.location, step.url)
   if (url.hash === '') url.hash = step.url.hash
   const earlier = siteRelation(step.url, step.initiator, step.earlier)
