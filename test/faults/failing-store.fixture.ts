@@ -6,7 +6,7 @@ type Store = ReturnType<typeof memoryStore>
 /** What becomes of the store's commands from the k-th on. `lost`: carried out, but the answer never arrives. */
 export type Outage = 'one refused' | 'one lost' | 'refused from here on' | 'lost from here on'
 
-const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'appSessions'] as const
+const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
 
 /** A memory store that fails at a chosen command. */
 export class FailingStore {

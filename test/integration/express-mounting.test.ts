@@ -227,8 +227,12 @@ group('req.oauth.login() and logout()', () => {
     })
     app.post('/out', async (req) => req.oauth.logout({ returnTo: '/bye' }))
     const login = await request(app).post('/in').set(host)
-    expect(login.status).toBe(303)
-    expect(String(login.headers.location)).toMatch(/^https:\/\/as\.example\/authorize\?/)
+    // The form's page may have a CSP whose form-action forbids a redirect to another origin.
+    expect(login.status).toBe(200)
+    expect(login.text).toMatch(
+      /<meta http-equiv="refresh" content="0; url=https:\/\/as\.example\/authorize\?/,
+    )
+    expect(login.text).toMatch(/<a class="primary" href="https:\/\/as\.example\/authorize\?/)
     const logout = await request(app).post('/out').set(host)
     expect([logout.status, logout.headers.location]).toEqual([303, '/bye'])
   })

@@ -34,7 +34,7 @@ export interface StoreProbe {
   grants(): readonly StoredRecord[]
 }
 
-const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'appSessions'] as const
+const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
 
 /** A fresh store on this clock. */
 export function probedStore(clock: TestClock): StoreProbe {

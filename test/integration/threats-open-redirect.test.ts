@@ -59,7 +59,9 @@ async function submit({ origin }: Harness, target: string, to: string): Promise<
 }
 
 function startOf(response: RawResponse): Start {
-  const [location = ''] = valuesOf(response, 'location')
+  // A form is led on by a page instead of a redirect.
+  const link = /content="0; url=([^"]+)"/.exec(response.body)?.[1]?.replaceAll('&amp;', '&')
+  const [location = link ?? ''] = valuesOf(response, 'location')
   return { location, cookie: valuesOf(response, 'set-cookie')[0]?.split(';')[0] ?? '' }
 }
 

@@ -46,6 +46,11 @@ function me(harness: Harness, value: string): Promise<RawResponse> {
 }
 
 /** Commands that change or delete something. */
+/** Each answer names the consent with a ticket of its own. */
+function withoutTicket(body: string): string {
+  return body.replace(/\?t=[\w-]+/, '?t=…')
+}
+
 function changes(names: readonly string[]): readonly string[] {
   return names.filter((name) => /\.(write|delete|commit|take|leave|join|writeAttempt)$/.test(name))
 }
@@ -198,7 +203,7 @@ describe('case 45: ciphertext games', () => {
       probe.answer('grants.read', () => ({ ...record, sealed: flipped(record.sealed, at) }))
       const answer = await me(cold, value)
       if (at < headerLength) expectKept(answer)
-      else bodies.add(`${answer.status} ${answer.body} ${valuesOf(answer, 'set-cookie')}`)
+      else bodies.add(`${answer.status} ${withoutTicket(answer.body)} ${valuesOf(answer, 'set-cookie')}`)
     }
     expect(bodies.size).toBe(1)
     expect([...bodies][0]).toMatch(/^401 .*"login_required"/)

@@ -74,6 +74,6 @@ function watched(store: Store, commands: string[]): Store {
         }
       },
     })
-  const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'appSessions'] as const
+  const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
   return { ...store, ...Object.fromEntries(ports.map((port) => [port, watch(port, store[port])])) }
 }

@@ -14,6 +14,8 @@ export interface OAuthErrorFields {
 /** What may accompany an error. Nothing here can hold a token, a code or a secret. */
 export interface ErrorDetails {
   readonly provider?: string
+  /** The user's id at the provider, of the account that the error is about. */
+  readonly accountId?: string
   readonly reason?: string
   /** Seconds; also sent as `Retry-After`. */
   readonly retryAfterSeconds?: number
@@ -59,6 +61,8 @@ export class LatchkeyError extends Error {
   readonly status: number
   declare readonly headers: Readonly<Record<string, string>>
   declare readonly provider?: string
+  /** Not enumerable: it names a person. */
+  declare readonly accountId?: string
   declare readonly reason?: string
   declare readonly retryAfterSeconds?: number
   declare readonly oauth?: OAuthErrorFields
@@ -75,6 +79,8 @@ export class LatchkeyError extends Error {
     if (this.status === 503) this.retryAfterSeconds = details.retryAfterSeconds ?? defaultRetryAfterSeconds
     // Frameworks read it; whoever prints the error need not.
     Object.defineProperty(this, 'headers', { value: errorHeaders(this, details.allow) })
+    if (details.accountId !== undefined)
+      Object.defineProperty(this, 'accountId', { value: details.accountId })
     Object.defineProperty(this, mark, { value: true })
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Events } from './events.ts'
 import { consoleLogger } from './log.ts'
 
-const known = ['login', 'logout', 'refresh', 'refresh_failed', 'account_ended', 'save_lost'] as const
+const known = ['login', 'link', 'logout', 'refresh', 'refresh_failed', 'account_ended', 'save_lost'] as const
 
 describe('Events', () => {
   it.each(known)('knows %s', (name) => {
@@ -36,6 +36,8 @@ describe('Events', () => {
 
   it('names the known events when nothing is close', () => {
     const other = 'session' as 'login' // as above
-    expect(() => new Events(consoleLogger).on(other, () => {})).toThrow(/"session"\. It knows login, logout/)
+    expect(() => new Events(consoleLogger).on(other, () => {})).toThrow(
+      /"session"\. It knows login, link, logout/,
+    )
   })
 })

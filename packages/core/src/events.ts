@@ -14,7 +14,9 @@ export interface AccountEvent {
 export interface LatchkeyEvents {
   /** Somebody signed in. */
   login: AccountEvent & { readonly userId: string }
-  /** A sign-in session ended at the user's wish. */
+  /** An account was added to a session, or authorized anew in it: then `isNew` is false. */
+  link: AccountEvent & { readonly userId: string; readonly isNew: boolean }
+  /** A sign-in session ended at the user's wish, or all of a user's at once. */
   logout: { readonly userId: string }
   /** A token set was refreshed and saved. `refreshCount` counts since the authorization. */
   refresh: AccountEvent & { readonly refreshCount: number }
@@ -28,6 +30,7 @@ export interface LatchkeyEvents {
 
 const eventNames: NamesOf<LatchkeyEvents> = {
   login: true,
+  link: true,
   logout: true,
   refresh: true,
   refresh_failed: true,

@@ -9,7 +9,17 @@ export {
 export type { AccountEvent, LatchkeyEvents, TypedEmitter } from './events.ts'
 export type { AccessToken, AccessTokenOptions, ApiAccess } from './fetch/api-access.ts'
 export type { RequestOptions, ResponseData } from './fetch/authorized-request.ts'
-export type { ButtonsOptions, LoginRequirement, ProviderInfo } from './latchkey.ts'
+export type { LoginDetails } from './flows/settings.ts'
+export type {
+  ApplicationOptions,
+  ButtonsOptions,
+  CreatedSession,
+  ImportedAccount,
+  LoginRequirement,
+  NewSession,
+  ProviderInfo,
+  Tokens,
+} from './latchkey.ts'
 export { consoleLogger, type LogFields, type Logger } from './log.ts'
 export type { AppSessionOptions, LatchkeyOptions, RouteOptions, SignInOptions } from './options.ts'
 export type {
@@ -41,9 +51,12 @@ export type {
   LogoutOptions,
   RequestAccess,
   RequestOAuth,
+  UserAccess,
 } from './request-oauth.ts'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.ts'
 export type {
+  Admission,
+  AdmissionOutcome,
   AppSessionStore,
   Attempt,
   AttemptFailure,
@@ -51,11 +64,14 @@ export type {
   GrantRef,
   GrantStore,
   GrantWrite,
+  Joined,
   LeaseStore,
+  Member,
   SessionStore,
   SessionWrite,
   Store,
   SubjectStore,
   UsedMarkerStore,
+  UserStore,
   VersionedRecord,
 } from './store/store.ts'

@@ -1,18 +1,25 @@
-import { Sealer } from './crypto/seal.ts'
+import type { IncomingMessage } from 'node:http'
 import { LatchkeyError } from './errors.ts'
-import { Events, type LatchkeyEvents, type TypedEmitter } from './events.ts'
+import type { LatchkeyEvents, TypedEmitter } from './events.ts'
+import type { ApiAccess } from './fetch/api-access.ts'
 import { callbackPath, loginPath, redirectUri } from './flows/addresses.ts'
 import type { Requirement } from './flows/guard.ts'
 import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
-import { Flows } from './flows/routes.ts'
+import type { OnLogin } from './flows/settings.ts'
+import type { ApplicationOptions } from './latchkey/applications.ts'
 import { checkLoginRequirement, type LoginRequirement } from './latchkey/login-requirement.ts'
-import { ProviderClients } from './latchkey/provider-clients.ts'
-import { steadyLogger } from './log.ts'
+import { type Parts, partsOf } from './latchkey/parts.ts'
+import {
+  type CreatedSession,
+  type ImportedAccount,
+  type NewSession,
+  requireUserId,
+  WithoutRequest,
+} from './latchkey/without-request.ts'
 import { warnOfOldNode } from './options/node-version.ts'
 import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
-import { ProtocolClient } from './protocol/protocol-client.ts'
 import type { Provider } from './protocol/provider.ts'
 import {
   type Answer,
@@ -20,14 +27,14 @@ import {
   requestOAuth,
   type SessionOutcome,
   sessionOf,
+  type UserAccess,
 } from './request-oauth.ts'
-import { Sessions } from './session/sessions.ts'
-import { guardedStore } from './store/guarded-store.ts'
-import type { AppSessionStore, Store } from './store/store.ts'
-import { Transport } from './transport/transport.ts'
-import { Vault } from './vault/vault.ts'
+import type { AppSessionStore } from './store/store.ts'
 
+export type { ApplicationOptions } from './latchkey/applications.ts'
 export type { LoginRequirement } from './latchkey/login-requirement.ts'
+export type { Tokens } from './latchkey/tokens.ts'
+export type { CreatedSession, ImportedAccount, NewSession } from './latchkey/without-request.ts'
 
 /** A configured provider, as pages and start-up logs need it. */
 export interface ProviderInfo<Id extends string = string> {
@@ -63,62 +70,23 @@ export class Latchkey<Id extends string = string> {
   /** Paths that {@link Latchkey.route} answers, those of resolved providers aside. */
   readonly paths: readonly string[]
   readonly #settings: Settings
-  readonly #log: Settings['log']
-  readonly #store: Store
-  readonly #clients: ProviderClients
-  readonly #transport: Transport
-  readonly #vault: Vault
-  readonly #sessions: Sessions
-  readonly #flows: Flows
+  readonly #parts: Parts
+  readonly #withoutRequest: WithoutRequest<Id>
   #closed: Promise<void> | undefined
 
   /** @throws {LatchkeyError} `invalid_options` */
-  constructor(options: LatchkeyOptions<Id>) {
+  constructor(options: LatchkeyOptions<Id, never>) {
     const settings = settingsOf(options, process.env)
-    const { clock } = settings
-    const log = steadyLogger(settings.log)
-    warnOfOldNode(process.versions.node, log)
-    const store = guardedStore(settings.store, log)
-    const sealer = new Sealer(settings.secrets)
-    const events = new Events(log)
-    const transport = new Transport({ dispatcher: settings.dispatcher, clock })
     this.#settings = settings
-    this.#log = log
-    this.#store = store
-    this.#transport = transport
-    this.#clients = new ProviderClients({
-      providers: settings.providers,
-      resolve: settings.resolveProvider,
-      makeClient: (provider) => new ProtocolClient(provider, { transport, clock, log }),
-      clock,
-      log,
-    })
-    this.#vault = new Vault({ store, sealer, clock, events, log })
-    this.#sessions = new Sessions({ store, sealer, clock, log, settings: settings.sessions })
-    const { baseUrls, routes, trustedOrigins, sessions } = settings
-    const flowSettings = {
-      baseUrls,
-      routes,
-      trustedOrigins,
-      cookie: sessions.cookie,
-      providers: this.#clients,
-    }
-    const [vault, inner] = [this.#vault, this.#sessions]
-    this.#flows = new Flows({
-      settings: flowSettings,
-      sessions: inner,
-      store,
-      vault,
-      sealer,
-      clock,
-      events,
-      log,
-    })
+    this.#parts = partsOf(settings, settings.onLogin && this.#onLogin)
+    this.#withoutRequest = new WithoutRequest(this.#parts, settings)
+    warnOfOldNode(process.versions.node, this.#parts.log)
+    const { routes } = settings
     const pathOf = (provider: Provider): string => callbackPath(settings, provider)
     const ownPaths = [loginPath(settings), routes.prefix + routes.logout]
     checkCallbackPaths(settings.providers, pathOf, ownPaths)
-    warnOfSharedCallback(settings.providers, pathOf, log)
-    this.events = events
+    warnOfSharedCallback(settings.providers, pathOf, this.#parts.log)
+    this.events = this.#parts.events
     this.providers = this.#describeProviders()
     this.paths = [
       ...ownPaths,
@@ -132,17 +100,17 @@ export class Latchkey<Id extends string = string> {
   /** The app's own session (`req.session`), unless it is turned off. */
   get appSession(): AppSessionParts | undefined {
     const { appSession } = this.#settings
-    return appSession && { settings: appSession, store: this.#store.appSessions }
+    return appSession && { settings: appSession, store: this.#parts.store.appSessions }
   }
 
   /** Where adapters log to. */
   get log(): Settings['log'] {
-    return this.#log
+    return this.#parts.log
   }
 
   /** Answers a request on one of our own paths; `undefined` for every other. */
   route(request: PlainRequest): Promise<Reply | undefined> {
-    return this.#flows.route(request)
+    return this.#parts.flows.route(request)
   }
 
   /**
@@ -154,24 +122,75 @@ export class Latchkey<Id extends string = string> {
    * @param onLook called when the app first asks who is signed in: {@link sharedCacheHeaders} are due then.
    */
   async open(request: PlainRequest, answer: Answer, onLook: () => void): Promise<RequestOAuth<Id>> {
-    const outcome = await this.#resume(request)
-    return requestOAuth<Id>({
-      outcome,
-      answer,
-      onLook,
-      vault: this.#vault,
-      clients: this.#clients,
-      dispatcher: this.#transport.dispatcher,
-      login: ({ provider, scope, prompt, params, returnTo }) =>
-        this.#flows.login(request, 'session' in outcome ? outcome.session : undefined, {
-          provider,
-          scope,
-          prompt,
-          params,
-          returnTo,
-        }),
-      logout: (session, { returnTo }) => this.#flows.logout(request, session, { returnTo }),
-    })
+    return this.#requestOAuth(request, await this.#resume(request), answer, onLook)
+  }
+
+  /**
+   * The `req.oauth` of a request that the framework does not route: a WebSocket upgrade, a GraphQL context. It answers
+   * nothing, so `login()` and `logout()` reject with `not_supported`.
+   */
+  async from(req: Pick<IncomingMessage, 'headers'>): Promise<RequestOAuth<Id>> {
+    const request = {
+      method: 'GET',
+      url: '/',
+      headers: req.headers,
+      readBody: async () => '',
+      native: req,
+      attach: () => {},
+    }
+    return this.#requestOAuth(request, await this.#resume(request), answersNothing)
+  }
+
+  /**
+   * The client's own access to a provider's API (client credentials, RFC 6749 §4.4): one token for the whole cluster,
+   * minted when it is first needed and renewed before it expires.
+   *
+   * @throws {LatchkeyError} `invalid_options`: no such provider or option.
+   */
+  application(provider: Id, options?: ApplicationOptions): ApiAccess {
+    return this.#withoutRequest.application(provider, options)
+  }
+
+  /**
+   * A user of the app without a request, for jobs and admin pages; `undefined` when nothing is known of that user id:
+   * no account is kept and nobody is signed in.
+   *
+   * @throws {LatchkeyError} `store_unavailable`, `invalid_options`
+   */
+  user(userId: string): Promise<UserAccess<Id> | undefined> {
+    return this.#withoutRequest.user(userId)
+  }
+
+  /**
+   * Ends every session that somebody signed in to with this account; a sign-in that begins later is not affected.
+   * Resolves to how many there were.
+   *
+   * @throws {LatchkeyError} `store_unavailable`: some may have ended; ask again. `invalid_options`
+   */
+  endSessions(account: { readonly provider: Id; readonly id: string }): Promise<number> {
+    return this.#withoutRequest.endSessions(account)
+  }
+
+  /**
+   * Makes a session as a sign-in does, without a browser: for tests and for migrating sessions.
+   *
+   * @throws {LatchkeyError} `account_in_use`, `store_unavailable`, `invalid_options`
+   */
+  createSession(session: NewSession<Id>): Promise<CreatedSession> {
+    return this.#withoutRequest.createSession(session)
+  }
+
+  /**
+   * Keeps an account for a user by tokens from elsewhere, so that nobody has to consent anew. Asks the provider who it
+   * is, and refreshes first when the access token has expired. Can be repeated with the same tokens: it goes on where it
+   * stopped, and does nothing once it is done. Needs `keepAccounts`.
+   *
+   * @throws {LatchkeyError} `login_required`: the tokens are dead. `account_in_use`: another user keeps the account.
+   * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, `store_unavailable`: nothing is lost, call again.
+   * @throws {LatchkeyError} `invalid_options`
+   */
+  importAccount(account: ImportedAccount<Id>): Promise<void> {
+    return this.#withoutRequest.importAccount(account)
   }
 
   /**
@@ -181,7 +200,7 @@ export class Latchkey<Id extends string = string> {
    */
   checkRequirement(requirement: unknown): void {
     const ids = this.providers.map(({ id }) => id)
-    checkLoginRequirement(requirement, this.#clients.resolvesMore ? undefined : ids)
+    checkLoginRequirement(requirement, this.#parts.clients.resolvesMore ? undefined : ids)
   }
 
   /**
@@ -190,7 +209,7 @@ export class Latchkey<Id extends string = string> {
    * @throws {LatchkeyError} `login_required`, `insufficient_scope`, `cross_site_request`, `store_unavailable`
    */
   async guard(request: PlainRequest, oauth: object, requirement: LoginRequirement<Id>): Promise<void> {
-    await this.#flows.guard(request, sessionOf(oauth), requirement as Requirement)
+    await this.#parts.flows.guard(request, sessionOf(oauth), requirement as Requirement)
   }
 
   /**
@@ -204,12 +223,12 @@ export class Latchkey<Id extends string = string> {
   ): Promise<Reply | undefined> {
     // An error of the app's own asks nobody who is signed in.
     if (!LatchkeyError.is(error)) return undefined
-    return this.#flows.errorReply(error, request, signedIn(oauth))
+    return this.#parts.flows.errorReply(error, request, signedIn(oauth))
   }
 
   /** "Sign in with …" links, one per provider: safe HTML with inline SVG and no script. */
   buttons(options: ButtonsOptions = {}): string {
-    return this.#flows.buttons({ returnTo: options.returnTo })
+    return this.#parts.flows.buttons({ returnTo: options.returnTo })
   }
 
   /** Says once which redirect URIs must be registered, outside production: one for each `baseUrl`. */
@@ -228,15 +247,53 @@ export class Latchkey<Id extends string = string> {
   }
 
   async #close(): Promise<void> {
-    await this.#vault.close()
-    await this.#flows.close()
-    await this.#store.close()
-    await this.#transport.close()
+    const { vault, flows, store, transport } = this.#parts
+    await vault.close()
+    await flows.close()
+    await store.close()
+    await transport.close()
+  }
+
+  readonly #onLogin: OnLogin = async (login, request, session) => {
+    request.attach(this.#requestOAuth(request, { session }, answersNothing))
+    const userId = await this.#settings.onLogin?.(login, request.native)
+    if (userId === undefined || userId === null) return undefined
+    requireUserId('The option onLogin returned a user id that cannot be used', userId)
+    return userId
+  }
+
+  #requestOAuth(
+    request: PlainRequest,
+    outcome: SessionOutcome,
+    answer: Answer,
+    onLook: () => void = () => {},
+  ): RequestOAuth<Id> {
+    const { vault, clients, transport, flows } = this.#parts
+    return requestOAuth<Id>({
+      outcome,
+      answer,
+      onLook,
+      vault,
+      clients,
+      dispatcher: transport.dispatcher,
+      disconnect: (userId, account) => flows.disconnect(userId, account),
+      login: ({ provider, scope, link = false, prompt, params, returnTo }) =>
+        flows.login(request, 'session' in outcome ? outcome.session : undefined, {
+          provider,
+          scope,
+          link,
+          prompt,
+          params,
+          returnTo,
+        }),
+      logout: (session, { returnTo, everywhere = false }) =>
+        flows.logout(request, session, { returnTo, everywhere }),
+    })
   }
 
   async #resume(request: PlainRequest): Promise<SessionOutcome> {
     try {
-      return { session: await this.#sessions.resume(headerOf(request, 'cookie')) }
+      return { session: await this.#parts.sessions.resume(headerOf(request, 'cookie')) }
     } catch (failure) {
       return { failure }
     }
@@ -267,4 +324,12 @@ function signedIn(oauth: object | undefined): ReturnType<typeof sessionOf> {
   } catch {
     return undefined
   }
+}
+
+/** Where nothing can be answered: outside of a route, or in a sign-in that answers itself. */
+async function answersNothing(): Promise<never> {
+  throw new LatchkeyError(
+    'not_supported',
+    'login() and logout() answer a request, and here is none to answer. Call them in a route handler.',
+  )
 }

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import { type Clock, systemClock } from './clock.ts'
-import type { FlowSettings, Routes } from './flows/settings.ts'
+import type { FlowSettings, LoginDetails, Routes } from './flows/settings.ts'
 import { isOptionsObject, isTextList, kindOf } from './input/kind-of.ts'
 import { type NamesOf, requireKnownKeys } from './input/known-names.ts'
 import { consoleLogger, type Logger } from './log.ts'
@@ -27,7 +28,7 @@ export type { SignInOptions } from './options/session-settings.ts'
  * The options of `latchkey()`. What is left out comes from the environment where a variable is named, else from the
  * default. A wrong or missing one throws `invalid_options` at start and says what to do.
  */
-export interface LatchkeyOptions<Id extends string = string> {
+export interface LatchkeyOptions<Id extends string = string, Req = IncomingMessage> {
   /**
    * Where browsers find the app: scheme, host, port and, behind a proxy that strips one, a path prefix. Several for an
    * app with several addresses. https; outside production also http on 127.0.0.1 or [::1].
@@ -49,6 +50,24 @@ export interface LatchkeyOptions<Id extends string = string> {
   readonly resolveProvider?: (
     id: string,
   ) => ProviderPreset<Id> | undefined | Promise<ProviderPreset<Id> | undefined>
+  /**
+   * Called once for every sign-in, before anything is stored. Returns the app's own id of the user; nothing: the user
+   * who keeps the account already, else `<provider>:<id>`. Whatever it throws refuses the sign-in and reaches the app's
+   * error handling; `new LatchkeyError('access_denied', …)` shows Latchkey's page. Not called for linked accounts.
+   * @default none
+   */
+  readonly onLogin?: (
+    login: LoginDetails,
+    req: Req,
+    // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is fine
+  ) => string | undefined | void | Promise<string | undefined | void>
+  /**
+   * Accounts belong to the user instead of to a session: they survive sign-out, come back at the next sign-in together
+   * with the linked ones, and can be used through `auth.user(userId)` without anybody signed in. They end by
+   * `disconnect()`, by the authorization server, or after 180 days unused. Any provider can say otherwise.
+   * @default false
+   */
+  readonly keepAccounts?: boolean
   /** Where sessions and tokens are kept. @default memoryStore(): forgets on restart, one process only */
   readonly store?: Store
   /** The app's own data, `req.session`. `false`: none. @default {} */
@@ -74,6 +93,7 @@ export interface Settings {
   readonly secrets: Secrets
   readonly providers: readonly Provider[]
   readonly resolveProvider: ((id: string) => Promise<Provider | undefined>) | undefined
+  readonly onLogin: ((login: LoginDetails, req: unknown) => unknown) | undefined
   readonly store: Store
   readonly appSession: AppSessionSettings | undefined
   readonly sessions: SessionSettings
@@ -91,6 +111,8 @@ const names: NamesOf<LatchkeyOptions> = {
   secret: true,
   providers: true,
   resolveProvider: true,
+  onLogin: true,
+  keepAccounts: true,
   store: true,
   session: true,
   signIn: true,
@@ -106,12 +128,13 @@ const names: NamesOf<LatchkeyOptions> = {
  *
  * @throws {LatchkeyError} `invalid_options`: the message names option, variable and fix, and no secret's value.
  */
-export function settingsOf(options: LatchkeyOptions, environment: Environment): Settings {
+export function settingsOf<Req>(options: LatchkeyOptions<string, Req>, environment: Environment): Settings {
   checkShape(options)
   const isProduction = environment.NODE_ENV === 'production'
-  const { logger: log = consoleLogger, clock = systemClock } = options
+  const { logger: log = consoleLogger, clock = systemClock, keepAccounts = false } = options
   const addresses = baseUrls(textsOf('baseUrl', options.baseUrl, environment.LATCHKEY_BASE_URL), isProduction)
-  const providers = completeProviders(options.providers, environment)
+  const keeping = (provider: Provider): Provider => ({ keepAccounts, ...provider })
+  const providers = completeProviders(options.providers, environment).map(keeping)
   if (providers.length === 0 && options.resolveProvider === undefined) {
     throw invalidOption('The option providers is empty. Pass at least one, for example [spotify()].')
   }
@@ -124,7 +147,8 @@ export function settingsOf(options: LatchkeyOptions, environment: Environment): 
     isProduction,
     secrets: own,
     providers,
-    resolveProvider: resolver(options.resolveProvider, environment),
+    resolveProvider: resolver(options.resolveProvider, environment, keeping),
+    onLogin: options.onLogin as Settings['onLogin'], // the adapter hands it the request that it was typed for
     store: options.store ?? defaultStore(isProduction, clock, log),
     appSession: appSessionSettings(options.session ?? {}, sessions, own),
     sessions,
@@ -138,36 +162,42 @@ export function settingsOf(options: LatchkeyOptions, environment: Environment): 
 }
 
 /** What the types refuse, for apps in JavaScript, whose faults would show later and elsewhere. */
-function checkShape(options: LatchkeyOptions): void {
+function checkShape<Req>(options: LatchkeyOptions<string, Req>): void {
   if (!isOptionsObject(options)) {
     const example = 'latchkey({ providers: [spotify()] })'
     throw invalidOption(
       `latchkey() takes its options as one object, but got ${kindOf(options)}. Write ${example}.`,
     )
   }
-  requireKnownKeys('latchkey()', options, names)
+  requireKnownKeys<LatchkeyOptions>('latchkey()', options, names)
   const empty = Object.entries(options).find(([name, value]) => value === null && name !== 'providers')
   if (empty !== undefined) {
     throw invalidOption(`The option ${empty[0]} is null. Leave it out for its default.`)
   }
   checkPorts(options)
-  const { resolveProvider } = options
-  if (resolveProvider === undefined || typeof resolveProvider === 'function') return
-  throw invalidOption(
-    `The option resolveProvider must be a function from an id to a provider, not ${kindOf(resolveProvider)}.`,
-  )
+  requireFunction('resolveProvider', options.resolveProvider, 'from an id to a provider')
+  requireFunction('onLogin', options.onLogin, 'from a login to your user id')
+  const { keepAccounts }: { readonly keepAccounts?: unknown } = options
+  if (keepAccounts === undefined || typeof keepAccounts === 'boolean') return
+  throw invalidOption(`The option keepAccounts must be true or false, not ${kindOf(keepAccounts)}.`)
+}
+
+function requireFunction(option: string, value: unknown, shape: string): void {
+  if (value === undefined || typeof value === 'function') return
+  throw invalidOption(`The option ${option} must be a function ${shape}, not ${kindOf(value)}.`)
 }
 
 function resolver(
   resolve: LatchkeyOptions['resolveProvider'],
   environment: Environment,
+  keeping: (provider: Provider) => Provider,
 ): Settings['resolveProvider'] {
   if (resolve === undefined) return undefined
   return async (id) => {
     const preset = await resolve(id)
     if (preset === undefined) return undefined
     checkPreset('What the option resolveProvider returned', preset)
-    if (preset.id === id) return resolveClient(preset, environment)
+    if (preset.id === id) return keeping(resolveClient(preset, environment))
     throw invalidOption(
       'The option resolveProvider returned a provider with another id than it was asked for.',
     )

@@ -12,7 +12,7 @@ import {
   sessionOf as sessionBehind,
 } from './request-oauth.ts'
 import { Agent } from './transport/undici.ts'
-import type { Grant, RefreshingClient } from './vault/grant.ts'
+import type { Grant, TokenSource } from './vault/grant.ts'
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -33,9 +33,10 @@ function fixture({
   readonly resolvesMore?: boolean
 } = {}) {
   const clients = ['a', 'b'].map(
-    (id): RefreshingClient => ({
+    (id): TokenSource => ({
       provider: provider(id),
       identity: () => id,
+      canRefresh: () => true,
       refresh: () => Promise.reject(new Error('not scripted')),
       revoke: async () => true,
     }),
@@ -62,6 +63,7 @@ function fixture({
       find: async (id: string) => clients.find((one) => one.provider.id === id),
     },
     dispatcher: new Agent(),
+    disconnect: vi.fn(async () => {}),
     onLook: vi.fn(),
     login: vi.fn(async () => reply),
     logout: vi.fn(async () => reply),
@@ -97,13 +99,15 @@ function sessionOf(accounts: readonly (readonly [string, string])[]) {
       accounts: accounts.map(([name, accountId]) => ({
         provider: name,
         id: accountId,
+        owner: 'session' as const,
         grantId: `grant-secret-${accountId}`,
         subject: subjectKey({ identity: () => name }, accountId),
       })),
       loginAt: 1_000,
       expiresAt: 2_000,
       secretDigest: 'digest-secret',
-      completed: { transaction: 'transaction-secret', returnTo: '/', scope: [] },
+      membership: { id: 'locator.random', joinedAt: 1_000 },
+      completed: { transaction: 'transaction-secret', returnTo: '/', subject: '', scope: [], at: 1_000 },
     },
   }
 }

@@ -1,22 +1,27 @@
 import { inspect } from 'node:util'
 import { LatchkeyError } from './errors.ts'
-import { originRefused } from './fetch/allowed-origins.ts'
 import type { ApiAccess } from './fetch/api-access.ts'
-import { fetchTarget } from './fetch/authorized-fetch.ts'
-import { resourceServerOf } from './fetch/resource-server.ts'
 import type { Reply } from './flows/http.ts'
 import type { User } from './protocol/user.ts'
-import { type Account, type AccountParts, SessionBoundAccount } from './request-oauth/account.ts'
+import type { Account, AccountParts } from './request-oauth/account.ts'
+import { AccountList, accessThrough } from './request-oauth/account-list.ts'
 import type { Session } from './session/sessions.ts'
 
 export type { Account, AccountStatus } from './request-oauth/account.ts'
+export { type UserAccess, userAccess } from './request-oauth/user-access.ts'
 
 /** Options of {@link RequestAccess.login}. */
 export interface LoginOptions<Id extends string = string> {
   /** @default the only provider, or the page with all buttons */
   readonly provider?: Id
-  /** Scope beyond the provider's own. */
+  /** Scope beyond the provider's own. Asked of somebody who has the account, it is asked for beside what was granted. */
   readonly scope?: readonly string[]
+  /**
+   * Adds an account to the session instead of signing in anew. Begun by a form of the app's own pages; a GET shows a
+   * page with a button first. Nobody signed in: a sign-in like any other.
+   * @default false
+   */
+  readonly link?: boolean
   /** A path of this app. @default the address of the request, if it is a GET */
   readonly returnTo?: string
   /** OpenID `prompt`, for example `consent` or `select_account`. */
@@ -29,6 +34,8 @@ export interface LoginOptions<Id extends string = string> {
 export interface LogoutOptions {
   /** A path of this app. @default routes.afterLogout */
   readonly returnTo?: string
+  /** Ends every session of this user, on all devices. @default false */
+  readonly everywhere?: boolean
 }
 
 /**
@@ -104,15 +111,16 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
   readonly #parts: RequestOAuthParts
   #outcome: SessionOutcome
   #isLookedAt = false
-  #accounts: readonly SessionBoundAccount<Id>[] | undefined
+  #list: AccountList<Id> | undefined
 
   constructor(parts: RequestOAuthParts) {
     this.#parts = parts
     this.#outcome = parts.outcome
-    this.fetch = async (input, init) => (await this.#accountFor(fetchTarget(input))).fetch(input, init)
-    this.request = async (url, options) => (await this.#accountFor(fetchTarget(url))).request(url, options)
-    this.accessToken = async (options) => this.#signedInAccount(this.#accountList()).accessToken(options)
-    this.account = (provider, id) => this.#account(provider, id)
+    const access = accessThrough(() => this.#accounts())
+    this.fetch = access.fetch
+    this.request = access.request
+    this.accessToken = access.accessToken
+    this.account = (provider, id) => this.#accounts().at(provider, id)
     this.requireUser = () => this.#requireSession().record.user
     this.login = async (options = {}) => parts.answer(() => parts.login(options))
     this.logout = async (options = {}) => {
@@ -120,7 +128,7 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
       await parts.answer(async () => {
         const reply = await parts.logout(session, options)
         this.#outcome = { session: undefined }
-        this.#accounts = undefined
+        this.#list = undefined
         return reply
       })
     }
@@ -143,7 +151,7 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
   }
 
   get accounts(): readonly Account<Id>[] {
-    return this.#accountList()
+    return this.#accounts().all
   }
 
   /** Who is signed in and where, nothing else. Never throws. */
@@ -183,57 +191,18 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
     throw new LatchkeyError('login_required', 'Nobody is signed in.', { reason: 'signed_out' })
   }
 
-  #accountList(): readonly SessionBoundAccount<Id>[] {
+  #accounts(): AccountList<Id> {
     const session = this.#session
-    this.#accounts ??= (session?.record.accounts ?? []).map(
-      (pointer) => new SessionBoundAccount<Id>(this.#parts, session?.locator ?? '', pointer),
-    )
-    return this.#accounts
+    this.#list ??= new AccountList<Id>(this.#parts, {
+      pointers: (session?.record.accounts ?? []).map((account) => ({
+        account,
+        locator: session?.locator ?? '',
+        userId: session?.record.userId ?? '',
+      })),
+      user: session?.record.user,
+      requireSomebody: () => void this.#requireSession(),
+      advice: 'Send the browser through req.oauth.login({ provider, link: true }).',
+    })
+    return this.#list
   }
-
-  #account(provider: Id, id: string | undefined): Account<Id> {
-    this.#requireSession()
-    const found = this.#accountList().filter(
-      (one) => one.provider === provider && (id === undefined || one.id === id),
-    )
-    const [account, second] = found
-    if (account === undefined) throw noAccount(provider)
-    if (second !== undefined) throw ambiguous(`account('${provider}')`, provider)
-    return account
-  }
-
-  /** The account that a request to `url` is made for. */
-  async #accountFor(url: URL): Promise<Account<Id>> {
-    const accounts = this.#accountList()
-    const serving = await Promise.all(accounts.map((account) => account.serves(url)))
-    const candidates = accounts.filter((_, index) => serving[index])
-    if (candidates.length > 0) return this.#signedInAccount(candidates)
-    const known = this.#parts.clients.listed.find(({ provider }) =>
-      resourceServerOf(provider).origins.allows(url),
-    )
-    // With providers that are only known when asked for, the URL may well be one of theirs.
-    if (known !== undefined || this.#parts.clients.resolvesMore) this.#requireSession()
-    if (known !== undefined) throw noAccount(known.provider.id)
-    throw originRefused(url, accounts.length === 1 ? accounts[0]?.provider : undefined)
-  }
-
-  /** Of several accounts the one that signed in. */
-  #signedInAccount(candidates: readonly SessionBoundAccount<Id>[]): Account<Id> {
-    const { user } = this.#requireSession().record
-    const [first, second] = candidates
-    if (first !== undefined && second === undefined) return first
-    const own = candidates.find(({ provider, id }) => provider === user.provider && id === user.id)
-    if (own === undefined) throw ambiguous('fetch')
-    return own
-  }
-}
-
-function noAccount(provider: string): LatchkeyError {
-  const message = `This user has not signed in with "${provider}".`
-  return new LatchkeyError('login_required', message, { provider, reason: 'no_account' })
-}
-
-function ambiguous(call: string, provider?: string): LatchkeyError {
-  const message = `Several accounts fit ${call}: say which one, as req.oauth.account(provider, id).`
-  return new LatchkeyError('account_ambiguous', message, provider === undefined ? {} : { provider })
 }

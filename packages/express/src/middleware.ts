@@ -1,4 +1,4 @@
-import type { LatchkeyOptions } from '@latchkey/core'
+import type { LatchkeyOptions, RequestOAuth } from '@latchkey/core'
 import { Latchkey as Core, carry, type LoginRequirement, type Reply } from '@latchkey/core/adapter'
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
 import { AppSession } from './app-session.ts'
@@ -8,13 +8,29 @@ import { requireLogin } from './require-login.ts'
 import { SharedCaches } from './shared-caches.ts'
 import { plainRequest, requireUnanswered, writeReply } from './translate.ts'
 
+/** What an app uses of core as it is. */
+const coreMembers = [
+  'providers',
+  'events',
+  'buttons',
+  'application',
+  'user',
+  'from',
+  'endSessions',
+  'createSession',
+  'importAccount',
+  'close',
+] as const
+type CoreMember = (typeof coreMembers)[number]
+
+/** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */
+export type LoginRequest = Omit<Request, 'oauth'> & { readonly oauth: RequestOAuth }
+
 /**
  * Express middleware that brings the sign-in routes, `req.oauth` and `req.session`; and everything else that an app
  * needs of Latchkey.
  */
-export interface Latchkey<Id extends string = string>
-  extends RequestHandler,
-    Pick<Core<Id>, 'providers' | 'events' | 'buttons' | 'close'> {
+export interface Latchkey<Id extends string = string> extends RequestHandler, Pick<Core<Id>, CoreMember> {
   /**
    * Middleware that lets only signed-in users through. Requests with an unsafe method must also prove that they come
    * from this site. Everybody else gets the error `login_required`, which `errorHandler` turns into a login.
@@ -34,14 +50,14 @@ export interface Latchkey<Id extends string = string>
  *
  * @throws {LatchkeyError} `invalid_options`: the message names option, variable and fix.
  */
-export function latchkey<Id extends string>(options: LatchkeyOptions<Id>): Latchkey<Id> {
+export function latchkey<Id extends string>(options: LatchkeyOptions<Id, LoginRequest>): Latchkey<Id> {
   const core = new Core<Id>(options)
   const adapter = new ExpressAdapter<Id>(core)
   const handle: RequestHandler = async (req, res, next) => {
     if (await adapter.handle(req, res, handle)) next()
   }
   core.announce()
-  const withCore = carry(handle, core, ['providers', 'events', 'buttons', 'close'])
+  const withCore = carry(handle, core, coreMembers)
   return carry(withCore, adapter, ['requireLogin', 'errorHandler'])
 }
 

@@ -9,6 +9,10 @@ export function plainRequest(req: Request): PlainRequest {
     url: req.originalUrl,
     headers: req.headers,
     readBody: (maxBytes) => readBody(req, maxBytes),
+    native: req,
+    attach: (oauth) => {
+      req.oauth = oauth as Request['oauth'] // what core makes for this very instance
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
 /** What a sealed value is. A value sealed as one kind never opens as another. */
-export type SealKind = 'session' | 'grant' | 'transaction' | 'form_post'
+export type SealKind = 'session' | 'grant' | 'user' | 'transaction' | 'form_post' | 'ticket'
 
 /** Why a sealed value did not open. */
 export type SealFault =

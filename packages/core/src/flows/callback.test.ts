@@ -40,11 +40,7 @@ describe('GET /callback/:provider', () => {
     expect(session?.record).toMatchObject({ userId: 'example:ada', user: { provider: 'example', id: 'ada' } })
     const [account] = session?.record.accounts ?? []
     const ref = { slot: session?.locator ?? '', id: account?.grantId ?? '' }
-    const grant = await fixture.vault.read({
-      ref,
-      client: fixture.client,
-      account: { provider: 'example', id: 'ada' },
-    })
+    const grant = await fixture.vault.read({ ref })
     expect(grant).toMatchObject({ state: 'live', tokens: { accessToken: 'access of code' }, refreshCount: 0 })
     expect(fixture.emitted).toEqual([
       ['login', { provider: 'example', accountId: 'ada', userId: 'example:ada' }],
@@ -157,7 +153,7 @@ describe('GET /callback/:provider', () => {
         clients: [new ScriptedSignInClient('example', { revocation: row.revocation })],
       })
       const browser = fixture.browser()
-      fixture.client.user = async () => {
+      fixture.client.profile = async () => {
         throw new LatchkeyError('as_unavailable', 'No userinfo.', { provider: 'example' })
       }
       expect((await browser.signIn()).status).toBe(503)

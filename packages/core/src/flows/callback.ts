@@ -1,33 +1,21 @@
 import { digest } from '../crypto/digest.ts'
 import { randomId } from '../crypto/random.ts'
 import { LatchkeyError } from '../errors.ts'
-import { subjectKey } from '../protocol/subject-key.ts'
-import type { BaseUrl } from '../session/base-url.ts'
 import { safeReturnTo } from '../session/return-to.ts'
 import type { Session } from '../session/sessions.ts'
-import {
-  type OpenTransaction,
-  transactionId,
-  transactionTarget,
-  usedMarkerSeconds,
-} from '../session/transaction.ts'
+import { type OpenTransaction, transactionId, usedMarkerSeconds } from '../session/transaction.ts'
 import { isUnreadable } from '../store/guarded-store.ts'
 import { baseUrlOf } from './addresses.ts'
 import { parseAuthorizationResponse, rawQuery } from './authorization-response.ts'
+import { type CallbackRoute, complete, reject } from './complete.ts'
 import type { FlowContext } from './context.ts'
-import { failureReply, methodNotAllowed } from './error-reply.ts'
+import { failureReply, methodNotAllowed, type WayOn } from './error-reply.ts'
 import { openRelayedForm, relayForm } from './form-post-relay.ts'
 import type { PlainRequest, Reply } from './http.ts'
-import { targetOf } from './login.ts'
 import { redirect } from './replies.ts'
 import { headerOf } from './request-headers.ts'
-import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
 
-/** A callback path and the clients that are called back there; `iss` tells several apart. */
-export interface CallbackRoute {
-  readonly path: string
-  readonly clients: readonly SignInClient[]
-}
+export type { CallbackRoute } from './complete.ts'
 
 /**
  * `GET` or `POST` on a callback path. Answers failures itself, because a spent login's cookie goes with them.
@@ -85,87 +73,12 @@ async function settle(
   const isFirst = await spend(context, transaction)
   try {
     const reply = isFirst
-      ? await complete(context, route, { transaction, session, parameters, state })
+      ? await complete(context, request, route, { transaction, session, parameters, state })
       : (completedBefore(context, request, session, state) ?? reject('invalid_callback', 'used'))
     return { ...reply, setCookies: [...reply.setCookies, transaction.clearCookie] }
   } catch (error) {
     return failure(context, request, error, transaction)
   }
-}
-
-interface Answer {
-  readonly transaction: OpenTransaction
-  readonly session: Session | undefined
-  readonly parameters: URLSearchParams
-  readonly state: string
-}
-
-async function complete(context: FlowContext, route: CallbackRoute, answer: Answer): Promise<Reply> {
-  const { transaction, parameters, state } = answer
-  const { client, baseUrl, redirectUri } = clientOf(context, route, transaction)
-  // Clients that share a path are told apart by `iss` alone, which a client without an issuer never compares.
-  const isToldApart = client.provider.issuer !== undefined && parameters.has('iss')
-  if (route.clients.length > 1 && !isToldApart) reject('invalid_callback', 'iss')
-  const { code } = await client.readAuthorizationResponse(parameters, { state })
-  const { codeVerifier, nonce } = transaction
-  const scope = [...client.provider.scope, ...transaction.scope]
-  const redeemed = await client.exchangeCode({ code, redirectUri, codeVerifier, nonce, scope })
-  try {
-    return await signIn(context, answer, client, baseUrl, redeemed)
-  } catch (error) {
-    void context.revocations.discard(client, redeemed.tokens)
-    throw error
-  }
-}
-
-async function signIn(
-  context: FlowContext,
-  { transaction, session }: Answer,
-  client: SignInClient,
-  baseUrl: BaseUrl,
-  redeemed: RedeemedCode,
-): Promise<Reply> {
-  const user = await client.user(redeemed)
-  const userId = `${client.provider.id}:${user.id}`
-  const account = {
-    provider: client.provider.id,
-    id: user.id,
-    subject: subjectKey(client, user.id),
-  }
-  const returnTo = safeReturnTo(transaction.returnTo, { baseUrl, log: context.log })
-  const { tokens } = redeemed
-  const { setCookie, replaced } = await context.sessions.signIn({
-    current: session,
-    user,
-    userId,
-    account,
-    completed: {
-      transaction: transaction.id,
-      returnTo,
-      scope: [...client.provider.scope, ...transaction.scope],
-    },
-    sealGrant: (ref) =>
-      context.vault.seal(ref, { state: 'live', tokens, authorizedAt: tokens.receivedAt, refreshCount: 0 }),
-  })
-  context.events.emit('login', { provider: account.provider, accountId: account.id, userId })
-  void context.revocations.revoke(replaced, 0)
-  return redirect(303, baseUrl.path + returnTo, { setCookies: [setCookie], appSession: 'renew' })
-}
-
-/** The client that the login was begun at: provider, server, client id and redirect URI all as they were then. */
-function clientOf(
-  context: FlowContext,
-  { clients }: CallbackRoute,
-  transaction: OpenTransaction,
-): { readonly client: SignInClient; readonly baseUrl: BaseUrl; readonly redirectUri: string } {
-  for (const client of clients) {
-    for (const baseUrl of context.settings.baseUrls) {
-      const target = targetOf(context, client, baseUrl)
-      if (transactionTarget(target) !== transaction.target) continue
-      return { client, baseUrl, redirectUri: target.redirectUri }
-    }
-  }
-  return reject('state_mismatch', 'provider_mismatch')
 }
 
 /** True for the one callback that may use the transaction. A lost answer is settled by asking once more. */
@@ -200,10 +113,16 @@ function completedBefore(
   return redirect(303, baseUrl.path + safeReturnTo(completed.returnTo, { baseUrl, log }))
 }
 
-function reject(code: 'state_mismatch' | 'invalid_callback', reason: string): never {
-  throw new LatchkeyError(code, 'The callback matches no pending login. Start again at the login.', {
-    reason,
-  })
+/** Whoever was signed in all along goes back to where the link or consent was begun. */
+function wayOnFrom(
+  { settings, log }: FlowContext,
+  request: PlainRequest,
+  spent: OpenTransaction | undefined,
+): WayOn {
+  if (spent === undefined) return {}
+  if (spent.purpose === 'sign-in') return { returnTo: spent.returnTo }
+  const baseUrl = baseUrlOf(request, settings)
+  return { back: baseUrl.path + safeReturnTo(spent.returnTo, { baseUrl, log }) }
 }
 
 /** The answer to a failed callback, and one log line. A spent login's cookie is removed; a pending one's stays. */
@@ -214,7 +133,7 @@ function failure(
   spent?: OpenTransaction,
 ): Reply {
   const reply = LatchkeyError.is(error)
-    ? failureReply(error, request, context.settings, spent?.returnTo)
+    ? failureReply(error, request, context.settings, wayOnFrom(context, request, spent))
     : undefined
   if (!LatchkeyError.is(error) || reply === undefined) throw error
   const { code, reason, provider, oauth } = error

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import type { Events } from '../events.ts'
 import type { Logger } from '../log.ts'
+import type { KeptAccounts } from '../session/kept-accounts.ts'
 import type { Sessions } from '../session/sessions.ts'
 import type { Transactions } from '../session/transaction.ts'
 import type { Store } from '../store/store.ts'
@@ -14,8 +15,9 @@ export interface FlowParts {
   readonly settings: FlowSettings
   readonly sessions: Sessions
   /** Guarded: every failure of it is `store_unavailable`. */
-  readonly store: Pick<Store, 'usedMarkers'>
-  readonly vault: Pick<Vault, 'seal' | 'open' | 'read'>
+  readonly store: Pick<Store, 'usedMarkers' | 'grants' | 'subjects'>
+  readonly vault: Pick<Vault, 'seal' | 'open' | 'read' | 'fresh' | 'subjectGrants'>
+  readonly kept: KeptAccounts
   readonly sealer: Sealer
   readonly clock: Clock
   readonly events: Events

@@ -1,8 +1,7 @@
-import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
-import { isFresh } from '../session/is-fresh.ts'
 import type { Session } from '../session/sessions.ts'
 import { baseUrlOf, loginLink, requestedAddress, returnToOf } from './addresses.ts'
+import { accountAt, hasJustAsked, maySend } from './consent.ts'
 import type { FlowContext } from './context.ts'
 import { type FailureText, failureText } from './failure-text.ts'
 import type { PlainRequest, Reply } from './http.ts'
@@ -11,10 +10,15 @@ import { pageReply, primaryLink } from './page.ts'
 import { jsonReply, redirect } from './replies.ts'
 import { headerOf, isNavigation } from './request-headers.ts'
 import type { FlowSettings } from './settings.ts'
+import type { SignInClient } from './sign-in-client.ts'
+import { type Step, stepAddress } from './step.ts'
+import { stepPage } from './step-route.ts'
+import { takeStep } from './take-step.ts'
 
 /**
- * The answer to an error of ours: a browser on its way to a page is led through the login and back, a person sees a
- * fixed page, a script gets problem details. `undefined` for errors that are not ours or are about the program.
+ * The answer to an error of ours: a browser on its way to a page is led through a login and back, a person sees a fixed
+ * page, a script gets problem details. Somebody who is signed in adds the account that is missing, or authorizes anew
+ * the one that is not enough, and stays signed in. `undefined` for errors that are not ours or are about the program.
  * @see RFC 9457
  */
 export async function errorReply(
@@ -24,14 +28,30 @@ export async function errorReply(
   context: FlowContext,
 ): Promise<Reply | undefined> {
   if (!LatchkeyError.is(error)) return undefined
-  const { settings, log } = context
-  const signInHelps = error.code === 'login_required' || error.code === 'insufficient_scope'
-  const navigates = request.method === 'GET' && isNavigation(request)
-  if (!signInHelps || !navigates || isBackFromLogin(error, session, context.clock)) {
-    return failureReply(error, request, settings)
+  const { settings } = context
+  const loginHelps = error.code === 'login_required' || error.code === 'insufficient_scope'
+  if (!loginHelps) return failureReply(error, request, settings)
+  try {
+    if (session === undefined) return await leadToLogin(error, request, context)
+    return await leadOn(error, request, session, context)
+  } catch (failure) {
+    return LatchkeyError.is(failure) ? failureReply(failure, request, settings) : undefined
   }
-  if (error.scope !== undefined && error.provider !== undefined) {
-    return askForScope(error.provider, error.scope, request, session, context)
+}
+
+/** Nobody is signed in. */
+async function leadToLogin(
+  error: LatchkeyError,
+  request: PlainRequest,
+  context: FlowContext,
+): Promise<Reply | undefined> {
+  const { settings, log } = context
+  if (!isOnItsWay(request)) return failureReply(error, request, settings)
+  const { provider, scope } = error
+  if (provider !== undefined && scope !== undefined) {
+    // Straight to the authorization server: a login link takes no scope.
+    const asked = { provider, scope, prompt: undefined, params: undefined, link: false }
+    return startLogin(context, request, undefined, { ...asked, returnTo: requestedAddress(request) })
   }
   const baseUrl = baseUrlOf(request, settings)
   const returnTo = returnToOf(requestedAddress(request), settings, baseUrl, log)
@@ -39,39 +59,81 @@ export async function errorReply(
   return redirect(302, loginLink(settings, baseUrl, { providerId, returnTo }))
 }
 
-/** Straight to the authorization server: a login link takes no scope. */
-async function askForScope(
-  provider: string,
-  scope: readonly string[],
+/** Somebody is signed in, but not with all that it takes. */
+async function leadOn(
+  error: LatchkeyError,
   request: PlainRequest,
-  session: Session | undefined,
+  session: Session,
   context: FlowContext,
 ): Promise<Reply | undefined> {
-  const returnTo = requestedAddress(request)
-  const wanted = { provider, scope, returnTo, prompt: undefined, params: undefined }
-  try {
-    return await startLogin(context, request, session, wanted)
-  } catch (error) {
-    return LatchkeyError.is(error) ? failureReply(error, request, context.settings) : undefined
+  const { settings } = context
+  const client = await settings.providers.find(error.provider ?? session.record.user.provider)
+  if (client === undefined) return failureReply(error, request, settings)
+  const step = stepFor(error, request, session, client, context)
+  const baseUrl = baseUrlOf(request, settings)
+  const address = stepAddress(context, session, step, baseUrl)
+  if (isOnItsWay(request)) {
+    if (step.purpose === 'link') return redirect(302, address)
+    if (!hasJustAsked(session, step, context.clock) && (await maySend(context, session, step))) {
+      return takeStep(context, request, session, client, step)
+    }
   }
+  if (!isForPerson(request)) return failureReply(error, request, settings, { login: address })
+  const text = error.code === 'insufficient_scope' ? failureText(error) : undefined
+  return stepPage(context, request, session, client, step, { status: error.status, ...text })
+}
+
+function stepFor(
+  error: LatchkeyError,
+  request: PlainRequest,
+  session: Session,
+  client: SignInClient,
+  context: FlowContext,
+): Step {
+  const { settings, log } = context
+  const wanted = request.method === 'GET' ? requestedAddress(request) : undefined
+  const returnTo = returnToOf(wanted, settings, baseUrlOf(request, settings), log)
+  const asked = { provider: client.provider.id, prompt: undefined, params: undefined, returnTo }
+  const account = error.reason === 'no_account' ? undefined : accountAt(session, client, error.accountId)
+  const { scope = [] } = error
+  if (account === undefined) return { purpose: 'link', ...asked, scope }
+  return { purpose: 'consent', subject: account.subject, ...asked, scope }
+}
+
+/** A browser on its way to a page: it can be sent elsewhere and come back. */
+function isOnItsWay(request: PlainRequest): boolean {
+  return request.method === 'GET' && isNavigation(request)
+}
+
+function isForPerson(request: PlainRequest): boolean {
+  return isNavigation(request) || (headerOf(request, 'accept') ?? '').includes('text/html')
+}
+
+/** Where a visitor may go on from a failure. */
+export interface WayOn {
+  /** The login that helps. Absent: the one of the error's provider. */
+  readonly login?: string
+  /** What a spent login was on its way to: its own address leads nowhere any more. */
+  readonly returnTo?: string
+  /** Where a link or consent was begun; its visitor is signed in, and goes back there instead of signing in anew. */
+  readonly back?: string
 }
 
 /**
- * The answer to an error on one of our own routes: never a redirect. No byte of the request is in it; `returnTo` comes
- * from a sealed transaction that was spent. `undefined` for errors that are about the program.
+ * The answer to an error on one of our own routes: never a redirect. No byte of the request is in it; the ways on come
+ * from a sealed transaction. `undefined` for errors that are about the program.
  */
 export function failureReply(
   error: LatchkeyError,
   request: PlainRequest,
   settings: FlowSettings,
-  returnTo?: string,
+  way: WayOn = {},
 ): Reply | undefined {
   const text = failureText(error)
   if (text === undefined) return undefined
-  // The address of a spent login leads nowhere any more: its visitor begins again.
-  const isSpent = returnTo !== undefined
+  const isSpent = way.returnTo !== undefined
   const next = isSpent && text.next === 'reload' ? 'sign_in' : text.next
-  return explain(error, { ...text, next }, request, settings, returnTo)
+  return explain(error, { ...text, next }, request, settings, way)
 }
 
 /** The answer to a method that a route does not take. */
@@ -87,31 +149,29 @@ function explain(
   text: FailureText,
   request: PlainRequest,
   settings: FlowSettings,
-  returnTo?: string,
+  way: WayOn = {},
 ): Reply {
+  const { returnTo, back } = way
   const providerId = listedProvider(error, settings)
-  const login = loginLink(settings, baseUrlOf(request, settings), { providerId, returnTo })
-  const forPerson = isNavigation(request) || (headerOf(request, 'accept') ?? '').includes('text/html')
-  const reply = forPerson ? failurePage(error, text, login, settings) : problem(error, text, login)
+  const login = way.login ?? loginLink(settings, baseUrlOf(request, settings), { providerId, returnTo })
+  const reply = isForPerson(request)
+    ? failurePage(error, text, { login, back }, settings)
+    : problem(error, text, login)
   return { ...reply, headers: { ...reply.headers, ...error.headers } }
 }
 
-/** True when the visitor comes from a login that asked for what is missing: another one would bring no more. */
-function isBackFromLogin(error: LatchkeyError, session: Session | undefined, clock: Clock): boolean {
-  if (session === undefined || !isFresh(session, clock)) return false
-  const { accounts, completed } = session.record
-  if (error.provider !== undefined && !accounts.some((account) => account.provider === error.provider))
-    return false
-  return (
-    error.code !== 'insufficient_scope' || (error.scope ?? []).every((item) => completed.scope.includes(item))
-  )
-}
-
-function failurePage(error: LatchkeyError, text: FailureText, login: string, settings: FlowSettings): Reply {
+function failurePage(
+  error: LatchkeyError,
+  text: FailureText,
+  { login, back }: { readonly login: string; readonly back: string | undefined },
+  settings: FlowSettings,
+): Reply {
+  const page = { status: error.status, title: text.title, text: text.text }
+  if (back !== undefined) return pageReply({ ...page, actions: primaryLink(back, 'Go back') })
   const name = settings.providers.listed.find(({ provider }) => provider.id === error.provider)?.provider.name
   const signIn = primaryLink(login, name === undefined ? 'Sign in' : `Sign in with ${name}`)
   const actions = { sign_in: signIn, reload: primaryLink('', 'Try again'), none: '' }[text.next]
-  return pageReply({ status: error.status, title: text.title, text: text.text, actions })
+  return pageReply({ ...page, actions })
 }
 
 function problem(error: LatchkeyError, { title, text, next }: FailureText, login: string): Reply {

@@ -18,7 +18,7 @@ const textOfCode: Readonly<Record<string, FailureText>> = {
   },
   insufficient_scope: {
     title: 'More permission is needed',
-    text: 'This page needs a permission that has not been granted. Sign in again and allow it.',
+    text: 'This page needs a permission that has not been granted. Go on and allow it.',
     next: 'sign_in',
   },
   state_mismatch: {
@@ -43,12 +43,12 @@ const textOfCode: Readonly<Record<string, FailureText>> = {
   },
   account_mismatch: {
     title: 'This is another account',
-    text: `Nothing was changed. ${again}`,
-    next: 'sign_in',
+    text: 'The page was about another account than the one you chose there. Nothing was changed.',
+    next: 'none',
   },
   account_in_use: {
     title: 'This account is in use',
-    text: 'Somebody else has linked it already.',
+    text: 'Another user of this site has it already. Nothing was changed.',
     next: 'none',
   },
   as_unavailable: {

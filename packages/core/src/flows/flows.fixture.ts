@@ -6,14 +6,15 @@ import type { Provider } from '../protocol/provider.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
 import { parseBaseUrl } from '../session/base-url.ts'
+import { KeptAccounts } from '../session/kept-accounts.ts'
 import { pairOf, RecordingLog, secrets, startAt, WatchedStore } from '../session/session.fixture.ts'
 import { type Session, Sessions } from '../session/sessions.ts'
 import type { Store } from '../store/store.ts'
 import { Vault } from '../vault/vault.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { Flows } from './routes.ts'
-import type { FlowSettings, Routes } from './settings.ts'
-import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
+import type { FlowSettings, OnLogin, Routes } from './settings.ts'
+import type { RedeemedCode, SignInClient, UserProfile } from './sign-in-client.ts'
 
 export const origin = 'https://app.example'
 export const navigation: Readonly<Record<string, string>> = {
@@ -42,6 +43,7 @@ export class ScriptedSignInClient implements SignInClient {
   /** What the server grants; absent: what was asked for. */
   grants: readonly string[] | undefined
   beforeUrl: () => void | Promise<void> = () => {}
+  beforeProfile: () => void | Promise<void> = () => {}
   beforeExchange: () => void | Promise<void> = () => {}
   revocation: () => Promise<boolean> = async () => true
 
@@ -108,8 +110,13 @@ export class ScriptedSignInClient implements SignInClient {
     }
   }
 
-  async user(): Promise<User> {
-    return { ...this.person, provider: this.provider.id }
+  async profile(): Promise<UserProfile> {
+    await this.beforeProfile()
+    return { user: { ...this.person, provider: this.provider.id }, claims: { ...this.person } }
+  }
+
+  canRefresh(tokens: TokenSet): boolean {
+    return tokens.refreshToken !== undefined
   }
 
   async refresh(): Promise<TokenAnswer> {
@@ -136,6 +143,7 @@ export interface FlowsFixtureOptions {
   readonly baseUrls?: readonly [string, ...string[]]
   readonly routes?: Partial<Routes>
   readonly trustedOrigins?: readonly string[]
+  readonly onLogin?: OnLogin
 }
 
 /** The flows on a watched memory store, with a real vault and scripted clients. */
@@ -149,6 +157,7 @@ export class FlowsFixture {
   readonly settings: FlowSettings
   readonly sessions: Sessions
   readonly vault: Vault
+  readonly kept: KeptAccounts
   readonly sealer: Sealer = new Sealer(secrets)
   readonly #events: Events
 
@@ -169,17 +178,20 @@ export class FlowsFixture {
       cookie,
       providers: {
         listed: this.clients,
+        resolvesMore: false,
         find: async (id) => [...this.clients, ...this.resolvable].find((client) => client.provider.id === id),
       },
+      onLogin: options.onLogin,
     }
     this.#events = new Events(this.log)
-    for (const name of ['login', 'logout'] as const) {
+    for (const name of ['login', 'link', 'logout'] as const) {
       this.#events.on(name, (event) => this.emitted.push([name, event]))
     }
     const { clock, log, sealer, store } = this
     const settings = { idleSeconds: 86_400, absoluteSeconds: 30 * 86_400, cookie }
     this.sessions = new Sessions({ store, sealer, clock, log, settings })
     this.vault = new Vault({ store, sealer, clock, events: this.#events, log })
+    this.kept = new KeptAccounts({ store: store.users, sealer, log })
   }
 
   get store(): Store {
@@ -194,8 +206,8 @@ export class FlowsFixture {
 
   /** Another process with the same store. */
   flows(): Flows {
-    const { settings, sessions, store, vault, sealer, clock, log } = this
-    return new Flows({ settings, sessions, store, vault, sealer, clock, log, events: this.#events })
+    const { settings, sessions, store, vault, kept, sealer, clock, log } = this
+    return new Flows({ settings, sessions, store, vault, kept, sealer, clock, log, events: this.#events })
   }
 
   browser(flows: Flows = this.flows()): Browser {
@@ -269,6 +281,8 @@ export function plainRequest(
     method,
     url,
     headers,
+    native: undefined,
+    attach: () => {},
     readBody: async (maxBytes) => {
       if (Buffer.byteLength(body) <= maxBytes) return body
       throw new LatchkeyError('invalid_callback', 'The body is too long.', {

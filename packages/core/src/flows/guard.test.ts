@@ -146,18 +146,22 @@ describe('Flows.errorReply', () => {
     ] as const) {
       const reply = await flows.errorReply(error, page, session)
       expect(reply).toMatchObject({ status, headers: { 'content-type': 'text/html; charset=utf-8' } })
-      expect(reply?.body).toContain('<a class="primary" href="/login/example">Sign in with Example</a>')
+      expect(reply?.body).toMatch(
+        /<form method="post" action="\/login\/example\/consent\?t=[\w-]+"><button class="primary">Continue to Example</,
+      )
       expect(reply?.headers.location).toBeUndefined()
     }
     const elsewhere = new LatchkeyError('login_required', 'Sign in.', {
       reason: 'no_account',
       provider: 'other',
     })
-    expect((await flows.errorReply(elsewhere, page, session))?.headers.location).toBe(
-      '/login/other?returnTo=%2Fme%3Fa%3D1',
+    expect((await flows.errorReply(elsewhere, page, session))?.headers.location).toMatch(
+      /^\/login\/other\/link\?t=[\w-]+$/,
     )
     await fixture.clock.advance(60)
-    expect((await flows.errorReply(refused, page, session))?.status).toBe(302)
+    expect((await flows.errorReply(lacks, page, session))?.status).toBe(303)
+    expect((await flows.errorReply(lacks, page, session))?.status).toBe(403)
+    await fixture.clock.advance(60)
     expect((await flows.errorReply(lacks, page, session))?.status).toBe(303)
   })
 
@@ -168,7 +172,7 @@ describe('Flows.errorReply', () => {
     await browser.signIn()
     const session = await browser.session()
     const lacks = await flows.guard(page, session, { scope: ['write'] }).catch((error: unknown) => error)
-    expect(lacks).toMatchObject({ code: 'insufficient_scope', scope: ['read', 'write'] })
+    expect(lacks).toMatchObject({ code: 'insufficient_scope', scope: ['write'] })
     const reply = await flows.errorReply(
       lacks,
       { ...page, headers: { ...page.headers, cookie: browser.cookie } },

@@ -1,7 +1,8 @@
 import { LatchkeyError } from '../errors.ts'
-import { grantRefOf } from '../session/record.ts'
+import { grantRefOf, type SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import { ownOrigins } from './addresses.ts'
+import { accountAt } from './consent.ts'
 import type { FlowContext } from './context.ts'
 import type { PlainRequest } from './http.ts'
 import { isUnsafe, requireSameOrigin } from './same-origin.ts'
@@ -25,34 +26,46 @@ export async function guard(
   session: Session | undefined,
   { provider, scope = [] }: Requirement,
 ): Promise<void> {
-  if (session === undefined) throw loginRequired('signed_out', provider, scope)
+  if (session === undefined) throw loginRequired('signed_out', { provider, scope })
   if (isUnsafe(request.method)) requireSameOrigin(request, ownOrigins(settings), log)
-  const { accounts } = session.record
-  const account = provider === undefined ? accounts[0] : accounts.find((each) => each.provider === provider)
-  if (account === undefined) throw loginRequired('no_account', provider, scope)
-  if (scope.length === 0) return
-  const client = await settings.providers.find(account.provider)
-  const ref = grantRefOf(session.locator, account)
-  const grant = client && (await vault.read({ ref, client, account }))
-  if (grant?.state !== 'live') throw loginRequired('grant_ended', account.provider, scope)
+  const wanted = provider ?? (scope.length > 0 ? session.record.user.provider : undefined)
+  if (wanted === undefined) return
+  const client = await settings.providers.find(wanted)
+  const account = client && accountAt(session, client)
+  if (account === undefined) throw loginRequired('no_account', { provider: wanted, scope })
+  if (scope.length > 0) await requireScope(vault, session, account, scope)
+}
+
+async function requireScope(
+  vault: FlowContext['vault'],
+  { locator }: Session,
+  account: SessionAccount,
+  scope: readonly string[],
+): Promise<void> {
+  const { provider, id: accountId } = account
+  const grant = await vault.read({ ref: grantRefOf(locator, account) })
+  if (grant?.state !== 'live') throw loginRequired('grant_ended', { provider, scope, accountId })
   const missing = scope.filter((item) => !grant.tokens.scope.includes(item))
   if (missing.length === 0) return
   const message = `The account lacks the scope ${missing.join(' ')}. Ask for it in the provider's scope or in login().`
-  // A new authorization replaces the old one, so it asks for what is there already as well.
-  const asked = [...grant.tokens.scope, ...missing]
-  throw new LatchkeyError('insufficient_scope', message, { provider: account.provider, scope: asked })
+  throw new LatchkeyError('insufficient_scope', message, { provider, accountId, scope: missing })
 }
 
 function loginRequired(
   reason: 'signed_out' | 'no_account' | 'grant_ended',
-  provider: string | undefined,
-  scope: readonly string[],
+  details: {
+    readonly provider: string | undefined
+    readonly scope: readonly string[]
+    readonly accountId?: string
+  },
 ): LatchkeyError {
+  const { provider, scope, accountId } = details
   const message =
     'This page needs a signed-in user. Send the browser to the login: app.use(auth.errorHandler) does.'
   return new LatchkeyError('login_required', message, {
     reason,
     ...(provider === undefined ? {} : { provider }),
+    ...(accountId === undefined ? {} : { accountId }),
     ...(scope.length === 0 ? {} : { scope }),
   })
 }

@@ -6,6 +6,7 @@ import type { LoginRequest } from './login.ts'
 const anything: LoginRequest = {
   provider: undefined,
   scope: undefined,
+  link: false,
   prompt: undefined,
   params: undefined,
   returnTo: undefined,

@@ -1,27 +1,33 @@
 import { LatchkeyError } from '../errors.ts'
-import type { BaseUrl } from '../session/base-url.ts'
 import { isFresh } from '../session/is-fresh.ts'
 import type { Session } from '../session/sessions.ts'
 import {
   addressUnderBaseUrl,
   baseUrlOf,
   loginLink,
-  redirectUri,
+  ownOrigins,
   requestedAddress,
   returnToOf,
 } from './addresses.ts'
 import { rawQuery } from './authorization-response.ts'
+import { type Beginning, begin } from './begin.ts'
+import { accountAt } from './consent.ts'
 import type { FlowContext } from './context.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { redirect } from './replies.ts'
-import { headerOf, isForDocument } from './request-headers.ts'
+import { isForDocument } from './request-headers.ts'
+import { isUnsafe, requireSameOrigin } from './same-origin.ts'
 import type { SignInClient } from './sign-in-client.ts'
+import { stepAddress } from './step.ts'
+import { takeStep } from './take-step.ts'
 
 /** What code asks of a login; `undefined` wherever it does not care. */
 export interface LoginRequest {
   readonly provider: string | undefined
-  /** Asked for beside the provider's own scope. */
+  /** Asked for beside the provider's own scope. Whoever has the account already keeps what was granted before. */
   readonly scope: readonly string[] | undefined
+  /** Adds an account to the session of whoever is signed in, instead of signing in anew. */
+  readonly link: boolean
   readonly prompt: string | undefined
   readonly params: Readonly<Record<string, string>> | undefined
   /** A path below `baseUrl`; absent: the address of a GET, else `afterLogin`. */
@@ -41,13 +47,16 @@ export async function loginRoute(
   const elsewhere = addressUnderBaseUrl(request, context.settings)
   if (elsewhere !== undefined) return redirect(303, elsewhere)
   const returnTo = requestedReturnTo(context, request)
-  return begin(context, request, client, { scope: [], prompt: undefined, params: undefined, returnTo })
+  const plain = { scope: [], prompt: undefined, params: undefined }
+  return begin(context, request, client, { purpose: 'sign-in', ...plain, returnTo })
 }
 
 /**
  * The answer that begins a login for code that asks for one. Without a provider it is the one that signed in, else
- * the only one there is, else the sign-in page lets the user choose.
+ * the only one there is, else the sign-in page lets the user choose. For somebody who is signed in, `link` adds an
+ * account and `scope` asks for more of the one that is there: both leave the session as it is.
  * @throws {LatchkeyError} `invalid_options`: no such provider, or something is asked of a provider nobody named.
+ * @throws {LatchkeyError} `cross_site_request`: a link is begun by a form without proof of same origin.
  * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`: its metadata cannot be had.
  */
 export async function startLogin(
@@ -64,12 +73,45 @@ export async function startLogin(
   const comesBack = request.method === 'GET' && !(session && isFresh(session, context.clock))
   const wanted = options.returnTo ?? (comesBack ? requestedAddress(request) : undefined)
   const returnTo = returnToOf(wanted, settings, baseUrl, log)
+  if (options.link && options.provider === undefined) requireNothingSpecial(options)
   const client = await clientFor(context, session, options.provider)
   if (client === undefined) {
     requireNothingSpecial(options)
     return redirect(303, loginLink(settings, baseUrl, { returnTo }))
   }
-  return begin(context, request, client, { ...options, scope: options.scope ?? [], returnTo })
+  const { scope = [], prompt, params } = options
+  const asked = { prompt, params, returnTo }
+  if (session !== undefined && options.link) {
+    return startLink(context, request, session, client, { ...asked, scope })
+  }
+  const account = session && scope.length > 0 ? accountAt(session, client) : undefined
+  if (session === undefined || account === undefined) {
+    return begin(context, request, client, { purpose: 'sign-in', ...asked, scope })
+  }
+  const step = { purpose: 'consent', provider: client.provider.id, subject: account.subject } as const
+  return takeStep(context, request, session, client, { ...step, ...asked, scope })
+}
+
+/** A link begins with a form of our own page; whoever asks in another way is shown that page. */
+async function startLink(
+  context: FlowContext,
+  request: PlainRequest,
+  session: Session,
+  client: SignInClient,
+  asked: Pick<Beginning, 'scope' | 'prompt' | 'params' | 'returnTo'>,
+): Promise<Reply> {
+  const { settings, log } = context
+  if (!isUnsafe(request.method)) {
+    const step = { purpose: 'link', provider: client.provider.id, ...asked } as const
+    return redirect(303, stepAddress(context, session, step, baseUrlOf(request, settings)))
+  }
+  requireSameOrigin(request, ownOrigins(settings), log)
+  const { locator, record } = session
+  return begin(context, request, client, {
+    purpose: 'link',
+    session: { locator, userId: record.userId },
+    ...asked,
+  })
 }
 
 /** Where the login page or route was told to lead, made safe. */
@@ -85,58 +127,6 @@ export function requireDocument(request: PlainRequest): void {
   throw new LatchkeyError('cross_site_request', message, { reason: 'not_a_document' })
 }
 
-interface Beginning {
-  readonly scope: readonly string[]
-  readonly prompt: string | undefined
-  readonly params: Readonly<Record<string, string>> | undefined
-  readonly returnTo: string
-}
-
-/** No store command: the pending login is in the browser's cookie alone. */
-async function begin(
-  context: FlowContext,
-  request: PlainRequest,
-  client: SignInClient,
-  { scope, prompt, params, returnTo }: Beginning,
-): Promise<Reply> {
-  const baseUrl = baseUrlOf(request, context.settings)
-  const target = targetOf(context, client, baseUrl)
-  const own = client.provider.scope
-  const extra = [...new Set(scope)].filter((item) => !own.includes(item))
-  const cookies = headerOf(request, 'cookie')
-  const { setCookies, ...secrets } = context.transactions.begin(cookies, { target, scope: extra, returnTo })
-  const location = await client.authorizationUrl({
-    redirectUri: target.redirectUri,
-    ...secrets,
-    scope: [...own, ...extra],
-    ...(prompt === undefined ? {} : { prompt }),
-    ...(params === undefined ? {} : { params }),
-  })
-  return redirect(303, location, { setCookies })
-}
-
-/** What a login at this client is bound to. */
-export function targetOf(
-  { settings }: Pick<FlowContext, 'settings'>,
-  client: SignInClient,
-  baseUrl: BaseUrl,
-): {
-  readonly provider: string
-  readonly identity: string
-  readonly redirectUri: string
-  readonly purpose: 'sign-in'
-  readonly responseMode: 'query' | 'form_post'
-} {
-  const { provider } = client
-  return {
-    provider: provider.id,
-    identity: client.identity(),
-    redirectUri: redirectUri(settings, provider, baseUrl),
-    purpose: 'sign-in',
-    responseMode: provider.responseMode,
-  }
-}
-
 async function clientFor(
   { settings: { providers } }: FlowContext,
   session: Session | undefined,
@@ -144,7 +134,7 @@ async function clientFor(
 ): Promise<SignInClient | undefined> {
   const [only, ...others] = providers.listed
   const fallback = others.length === 0 ? only?.provider.id : undefined
-  const id = wanted ?? session?.record.accounts[0]?.provider ?? fallback
+  const id = wanted ?? session?.record.user.provider ?? fallback
   if (id === undefined) return undefined
   const client = await providers.find(id)
   if (client !== undefined) return client
@@ -154,8 +144,9 @@ async function clientFor(
   )
 }
 
-function requireNothingSpecial({ scope, prompt, params }: LoginRequest): void {
-  if (scope === undefined && prompt === undefined && params === undefined) return
-  const message = 'login() with scope, prompt or params needs to know where: give it the option provider.'
+function requireNothingSpecial({ scope, prompt, params, link }: LoginRequest): void {
+  if (scope === undefined && prompt === undefined && params === undefined && !link) return
+  const message =
+    'login() with scope, link, prompt or params needs to know where: give it the option provider.'
   throw new LatchkeyError('invalid_options', message)
 }

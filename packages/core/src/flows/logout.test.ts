@@ -5,6 +5,7 @@ import {
   navigation,
   origin,
   ownForm,
+  plainRequest,
   ScriptedSignInClient,
 } from './flows.fixture.ts'
 import type { Reply } from './http.ts'
@@ -196,10 +197,13 @@ describe('POST /logout', () => {
   it('leads where code says, if that is safe', async () => {
     const { fixture, browser } = await signedIn()
     const flows = fixture.flows()
-    const request = { method: 'POST', url: '/leave', headers: ownForm, readBody: async () => '' }
-    const reply = await flows.logout(request, await browser.session(), { returnTo: '/bye' })
+    const request = plainRequest('POST', '/leave', ownForm)
+    const reply = await flows.logout(request, await browser.session(), {
+      returnTo: '/bye',
+      everywhere: false,
+    })
     expect(reply.headers.location).toBe('/bye')
-    const evil = await flows.logout(request, undefined, { returnTo: '//evil.example' })
+    const evil = await flows.logout(request, undefined, { returnTo: '//evil.example', everywhere: false })
     expect(evil.headers.location).toBe('/')
   })
 })

@@ -1,3 +1,6 @@
+import { LatchkeyError } from '../errors.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
+import { userKey } from '../session/session-index.ts'
 import type { Session } from '../session/sessions.ts'
 import { baseUrlOf, ownOrigins, returnToOf } from './addresses.ts'
 import type { FlowContext } from './context.ts'
@@ -9,6 +12,14 @@ import { requireSameOrigin } from './same-origin.ts'
 /** How long a sign-out waits for the authorization servers; they are told in the background after that. */
 const revocationWaitMs = 2_000
 
+/** What code asks of a sign-out. */
+export interface LogoutRequest {
+  /** A path below `baseUrl`; absent: `afterLogout`. */
+  readonly returnTo: string | undefined
+  /** Ends every session of the user. */
+  readonly everywhere: boolean
+}
+
 /**
  * `POST /logout`.
  * @throws {LatchkeyError} `cross_site_request`; `store_unavailable`: still signed in, for all we know.
@@ -16,7 +27,7 @@ const revocationWaitMs = 2_000
 export async function logoutRoute(context: FlowContext, request: PlainRequest): Promise<Reply> {
   requireSameOrigin(request, ownOrigins(context.settings), context.log)
   const session = await context.sessions.resume(headerOf(request, 'cookie'))
-  return signOut(context, request, session, undefined)
+  return signOut(context, request, session, { returnTo: undefined, everywhere: false })
 }
 
 /**
@@ -28,12 +39,14 @@ export async function signOut(
   context: FlowContext,
   request: PlainRequest,
   session: Session | undefined,
-  returnTo: string | undefined,
+  { returnTo, everywhere }: LogoutRequest,
 ): Promise<Reply> {
   const { settings, sessions, events, log } = context
   if (session !== undefined) {
-    const ended = await sessions.end(session)
-    events.emit('logout', { userId: session.record.userId })
+    const { userId } = session.record
+    if (everywhere) await endUser(context, userId)
+    const ended = await sessions.endings.end(session)
+    if (!everywhere) events.emit('logout', { userId })
     await context.revocations.revoke(ended, revocationWaitMs)
   }
   const baseUrl = baseUrlOf(request, settings)
@@ -42,4 +55,45 @@ export async function signOut(
   const more = { setCookies: [sessions.clearCookie()], appSession: 'destroy' } as const
   if (isFromScript(request)) return { ...jsonReply(200, { location }), ...more }
   return redirect(303, location, more)
+}
+
+/**
+ * Ends every session of a user; a sign-in that begins later is not affected. Accounts that the user keeps stay.
+ * Returns how many there were.
+ * @throws {LatchkeyError} `store_unavailable`: some may have ended; ask again.
+ */
+export async function endUser(context: FlowContext, userId: string): Promise<number> {
+  const { count, grants } = await context.sessions.endings.endAll({
+    key: userKey(userId),
+    membership: (record) => (record.userId === userId ? record.membership : undefined),
+  })
+  context.events.emit('logout', { userId })
+  await context.revocations.revoke(grants, revocationWaitMs)
+  return count
+}
+
+/**
+ * Ends every session that somebody signed in to with this account; sessions that only linked it go on. Returns how many
+ * there were.
+ * @throws {LatchkeyError} `store_unavailable`: some may have ended; ask again. `invalid_options`: no such provider.
+ */
+export async function endSessions(
+  context: FlowContext,
+  account: { readonly provider: string; readonly id: string },
+): Promise<number> {
+  const client = await context.settings.providers.find(account.provider)
+  if (client === undefined) {
+    const message = `There is no provider ${JSON.stringify(account.provider)}. Add it to the option providers.`
+    throw new LatchkeyError('invalid_options', message)
+  }
+  const subject = subjectKey(client, account.id)
+  const { count, grants } = await context.sessions.endings.endAll({
+    key: subject,
+    membership: ({ user, accounts }) => {
+      if (user.provider !== account.provider || user.id !== account.id) return undefined
+      return accounts.find((one) => one.subject === subject)?.membership
+    },
+  })
+  await context.revocations.revoke(grants, revocationWaitMs)
+  return count
 }

@@ -13,6 +13,8 @@ export interface Page {
   readonly text: string
   /** HTML below the paragraph. */
   readonly actions: string
+  /** Where the browser goes by itself. */
+  readonly leadsTo?: string
 }
 
 const styleHash = createHash('sha256').update(pageStyle).digest('base64')
@@ -32,13 +34,15 @@ const pageHeaders: Readonly<Record<string, string>> = {
 }
 
 /** The page as an answer. It may be framed by nobody, and loads nothing. */
-export function pageReply({ status, title, text, actions }: Page): Reply {
+export function pageReply({ status, title, text, actions, leadsTo }: Page): Reply {
   const heading = escapeHtml(title)
+  const refresh =
+    leadsTo === undefined ? '' : `\n<meta http-equiv="refresh" content="0; url=${escapeHtml(leadsTo)}">`
   const body = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="viewport" content="width=device-width, initial-scale=1">${refresh}
 <title>${heading}</title>
 <style>${pageStyle}</style>
 </head>
@@ -57,4 +61,12 @@ ${actions}
 /** The one thing to do next. */
 export function primaryLink(href: string, label: string): string {
   return `<a class="primary" href="${escapeHtml(href)}">${escapeHtml(label)}</a>`
+}
+
+/** The one thing to do next, where it changes something: a form of our own page proves where it comes from. */
+export function primaryButton(action: string, label: string): string {
+  return (
+    `<form method="post" action="${escapeHtml(action)}">` +
+    `<button class="primary">${escapeHtml(label)}</button></form>`
+  )
 }

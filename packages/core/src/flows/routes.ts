@@ -1,21 +1,30 @@
 import { LatchkeyError } from '../errors.ts'
+import type { SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import { Transactions } from '../session/transaction.ts'
 import { callbackPath, loginPath, returnToOf } from './addresses.ts'
 import { buttons } from './buttons.ts'
 import { type CallbackRoute, callback } from './callback.ts'
 import type { FlowContext, FlowParts } from './context.ts'
+import { createSession, type SessionRequest } from './create-session.ts'
+import { disconnect } from './disconnect.ts'
 import { errorReply, failureReply, methodNotAllowed } from './error-reply.ts'
 import { guard, type Requirement } from './guard.ts'
 import type { PlainRequest, Reply } from './http.ts'
+import { type ImportRequest, importAccount } from './import-account.ts'
 import { type LoginRequest, loginRoute, startLogin } from './login.ts'
-import { logoutRoute, signOut } from './logout.ts'
+import { endSessions, endUser, type LogoutRequest, logoutRoute, signOut } from './logout.ts'
 import { nothingYet } from './replies.ts'
 import { isPrefetch } from './request-headers.ts'
 import { Revocations } from './revocations.ts'
 import type { FlowSettings } from './settings.ts'
 import type { SignInClient } from './sign-in-client.ts'
 import { signInPage } from './sign-in-page.ts'
+import type { Step } from './step.ts'
+import { stepRoute } from './step-route.ts'
+
+/** What stands behind a provider's login path, for whoever is signed in. */
+const steps = ['link', 'consent'] as const
 
 type Handler = (request: PlainRequest) => Promise<Reply>
 
@@ -55,12 +64,33 @@ export class Flows {
   }
 
   /** Signs out and answers, for code that asks for it. `returnTo` is a path below `baseUrl`. See {@link signOut}. */
-  logout(
-    request: PlainRequest,
-    session: Session | undefined,
-    options: { readonly returnTo: string | undefined },
-  ): Promise<Reply> {
-    return signOut(this.#context, request, session, options.returnTo)
+  logout(request: PlainRequest, session: Session | undefined, options: LogoutRequest): Promise<Reply> {
+    return signOut(this.#context, request, session, options)
+  }
+
+  /** Ends every session of a user. See {@link endUser}. */
+  endUser(userId: string): Promise<number> {
+    return endUser(this.#context, userId)
+  }
+
+  /** Ends every session that somebody signed in to with this account. See {@link endSessions}. */
+  endSessions(account: { readonly provider: string; readonly id: string }): Promise<number> {
+    return endSessions(this.#context, account)
+  }
+
+  /** Stores a session that no browser made; its `Set-Cookie` value. See {@link createSession}. */
+  createSession(request: SessionRequest): Promise<string> {
+    return createSession(this.#context, request)
+  }
+
+  /** Keeps an account by tokens from elsewhere. See {@link importAccount}. */
+  importAccount(request: ImportRequest): Promise<void> {
+    return importAccount(this.#context, request)
+  }
+
+  /** Ends an account for its user. See {@link disconnect}. */
+  disconnect(userId: string, account: SessionAccount): Promise<void> {
+    return disconnect(this.#context, userId, account)
   }
 
   /** Lets a request through or throws. See {@link guard}. */
@@ -104,6 +134,12 @@ export class Flows {
     )
     for (const client of providers.listed) {
       handlers.set(loginPath(settings, client.provider.id), this.#loginHandler(client))
+      for (const purpose of steps) {
+        handlers.set(
+          `${loginPath(settings, client.provider.id)}/${purpose}`,
+          this.#stepHandler(client, purpose),
+        )
+      }
       const path = callbackPath(settings, client.provider)
       const sharing = providers.listed.filter((other) => callbackPath(settings, other.provider) === path)
       handlers.set(path, this.#callbackHandler({ path, clients: sharing }))
@@ -114,18 +150,31 @@ export class Flows {
   /** Providers that are only known when asked for have the standard paths. */
   async #handlerOfResolvedProvider(path: string): Promise<Handler | undefined> {
     const { settings } = this.#context
-    const loginId = idBehind(`${loginPath(settings)}/`, path)
-    const callbackId = idBehind(`${settings.routes.prefix}${settings.routes.callback}/`, path)
-    const id = loginId ?? callbackId
+    const [login, callbackId] = [
+      `${loginPath(settings)}/`,
+      `${settings.routes.prefix}${settings.routes.callback}/`,
+    ]
+    const purpose = steps.find((step) => path.startsWith(login) && path.endsWith(`/${step}`))
+    const loginId = idBehind(login, purpose === undefined ? path : path.slice(0, -purpose.length - 1))
+    const id = loginId ?? idBehind(callbackId, path)
     const client = id === undefined ? undefined : await settings.providers.find(id)
     if (client === undefined) return undefined
-    if (loginId !== undefined) return this.#loginHandler(client)
+    if (loginId !== undefined) {
+      return purpose === undefined ? this.#loginHandler(client) : this.#stepHandler(client, purpose)
+    }
     if (callbackPath(settings, client.provider) !== path) return undefined
     return this.#callbackHandler({ path, clients: [client] })
   }
 
   #loginHandler(client: SignInClient): Handler {
     return only('GET', this.#context.settings, (request) => loginRoute(this.#context, request, client))
+  }
+
+  #stepHandler(client: SignInClient, purpose: Step['purpose']): Handler {
+    return async (request) =>
+      request.method === 'GET' || request.method === 'POST'
+        ? stepRoute(this.#context, request, client, purpose)
+        : methodNotAllowed(request, 'GET, POST', this.#context.settings)
   }
 
   #callbackHandler(route: CallbackRoute): Handler {

@@ -1,15 +1,21 @@
 import type { AuthorizationRequest } from '../protocol/authorization.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
-import type { RefreshingClient } from '../vault/grant.ts'
+import type { TokenSource } from '../vault/grant.ts'
 
 /** What a redeemed code brought. */
 export interface RedeemedCode {
   readonly tokens: TokenSet
 }
 
+/** The user behind a redeemed code, and all that the server said of them. */
+export interface UserProfile {
+  readonly user: User
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
 /** What the flows need of a client at one authorization server; `ProtocolClient` is one. */
-export interface SignInClient extends RefreshingClient {
+export interface SignInClient extends TokenSource {
   authorizationUrl(request: AuthorizationRequest): Promise<string>
   readAuthorizationResponse(
     parameters: URLSearchParams,
@@ -22,5 +28,5 @@ export interface SignInClient extends RefreshingClient {
     readonly nonce: string
     readonly scope: readonly string[]
   }): Promise<RedeemedCode>
-  user(answer: RedeemedCode): Promise<User>
+  profile(answer: RedeemedCode): Promise<UserProfile>
 }

@@ -17,6 +17,7 @@ const storeMembers: MembersOf<Store> = {
   leases: 'object',
   usedMarkers: 'object',
   subjects: 'object',
+  users: 'object',
   appSessions: 'object',
   durable: 'boolean',
   close: 'function',

@@ -134,7 +134,7 @@ export class ProtocolClient {
   }
 
   /** Like {@link ProtocolClient.user}, with every claim that the provider sent. */
-  async profile(answer: SignInAnswer): Promise<UserProfile> {
+  async profile(answer: Pick<SignInAnswer, 'tokens' | 'claims'>): Promise<UserProfile> {
     const provider = this.#provider
     const endpoint = (await this.#metadata.get()).userinfoEndpoint
     if (endpoint === undefined && answer.claims === undefined) throw noUserinfo(provider)
@@ -151,6 +151,11 @@ export class ProtocolClient {
           })
     const claims = { ...answer.claims, ...fetched }
     return { user: mapUser(provider, provider.userinfo?.fields ?? openidUserFields, claims), claims }
+  }
+
+  /** True while a refresh token is there. */
+  canRefresh(tokens: TokenSet): boolean {
+    return tokens.refreshToken !== undefined
   }
 
   /**

@@ -118,6 +118,12 @@ export interface Provider<Id extends string = string> {
   readonly refreshEndsAccessToken: boolean
   /** A new token set kills all earlier ones of that user. */
   readonly exclusive: boolean
+  /**
+   * The accounts belong to the app's user instead of to a session: they survive sign-out, come back at the next
+   * sign-in, can be used without anybody signed in, and end by `disconnect()`, by the server, or after 180 days unused.
+   * Absent: as the option `keepAccounts` says.
+   */
+  readonly keepAccounts?: boolean
   /** How long the refresh token lives, counted from the user's authorization; refreshing does not extend it. */
   readonly refreshTokenLifetime?: { readonly months: number }
   /** What revoking does: end the one token, or the user's whole authorization of this client. */

@@ -34,6 +34,7 @@ const names: NamesOf<ProviderOptions> = {
   deadRefresh: true,
   refreshEndsAccessToken: true,
   exclusive: true,
+  keepAccounts: true,
   refreshTokenLifetime: true,
   revocation: true,
   callbackPath: true,

@@ -4,9 +4,10 @@ import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
+import { keptSeconds } from '../session/kept-accounts.ts'
 import { grantRefOf, type SessionAccount } from '../session/record.ts'
 import type { Dispatcher } from '../transport/undici.ts'
-import type { Grant, GrantHandle, RefreshingClient } from '../vault/grant.ts'
+import type { Grant, GrantHandle, TokenSource } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
 
 /** One user's account at one provider. Its API access works detached: `const { fetch } = account`. */
@@ -20,6 +21,20 @@ export interface Account<Id extends string = string> extends ApiAccess {
    * @throws {LatchkeyError} `login_required`: its record is gone, for example by a sign-out meanwhile.
    */
   readonly status: () => Promise<AccountStatus>
+  /**
+   * Those of the wanted scopes that have not been granted, in their order. Never calls the provider. An authorization
+   * that has ended has none.
+   *
+   * @throws {LatchkeyError} `login_required`: its record is gone. `store_unavailable`.
+   */
+  readonly missingScopes: (...wanted: readonly string[]) => Promise<readonly string[]>
+  /**
+   * Revokes the authorization, forgets its tokens and takes the account out of all sessions of this user. The user
+   * stays signed in.
+   *
+   * @throws {LatchkeyError} `store_unavailable`: it may still be there in part; ask again.
+   */
+  readonly disconnect: () => Promise<void>
 }
 
 /** How the authorization behind an {@link Account} stands. */
@@ -40,10 +55,10 @@ export interface AccountStatus {
 
 /** The clients of all providers, those included that are only known when asked for. */
 export interface AccountClients {
-  readonly listed: readonly RefreshingClient[]
+  readonly listed: readonly TokenSource[]
   /** True when `find` knows more than are listed. */
   readonly resolvesMore: boolean
-  find(id: string): Promise<RefreshingClient | undefined>
+  find(id: string): Promise<TokenSource | undefined>
 }
 
 /** What accounts work with. */
@@ -51,31 +66,53 @@ export interface AccountParts {
   readonly vault: Pick<Vault, 'fresh' | 'read'>
   readonly clients: AccountClients
   readonly dispatcher: Dispatcher
+  readonly disconnect: (userId: string, account: SessionAccount) => Promise<void>
 }
 
-/** {@link Account} over a pointer of the session. */
-export class SessionBoundAccount<Id extends string> implements Account<Id> {
+/** Which account of whom. */
+export interface AccountPointer {
+  readonly account: SessionAccount
+  /** The session's; empty for an account that a user keeps. */
+  readonly locator: string
+  readonly userId: string
+}
+
+/** {@link Account} over a pointer of a session, or to what a user keeps. */
+export class BoundAccount<Id extends string> implements Account<Id> {
   readonly provider: Id
   readonly id: string
   readonly fetch: ApiAccess['fetch']
   readonly request: ApiAccess['request']
   readonly accessToken: ApiAccess['accessToken']
   readonly status: Account['status']
+  readonly missingScopes: Account['missingScopes']
+  readonly disconnect: Account['disconnect']
   readonly #parts: AccountParts
-  readonly #pointer: SessionAccount
-  readonly #locator: string
+  readonly #pointer: AccountPointer
   #access: Promise<AuthorizedAccess> | undefined
 
-  constructor(parts: AccountParts, locator: string, pointer: SessionAccount) {
+  /** @param onDisconnected called when the account is gone. */
+  constructor(
+    parts: AccountParts,
+    pointer: AccountPointer,
+    onDisconnected: (gone: BoundAccount<Id>) => void,
+  ) {
     this.#parts = parts
     this.#pointer = pointer
-    this.#locator = locator
-    this.provider = pointer.provider as Id // the ids of the session are those of the configured providers
-    this.id = pointer.id
+    this.provider = pointer.account.provider as Id // the ids of the session are those of the configured providers
+    this.id = pointer.account.id
     this.fetch = async (input, init) => (await this.#authorized()).fetch(input, init)
     this.request = async (url, options) => (await this.#authorized()).request(url, options)
     this.accessToken = async (options) => (await this.#authorized()).accessToken(options)
     this.status = () => this.#status()
+    this.missingScopes = async (...wanted) => {
+      const { state, scope } = await this.#status()
+      return wanted.filter((item) => state === 'ended' || !scope.includes(item))
+    }
+    this.disconnect = async () => {
+      await parts.disconnect(pointer.userId, pointer.account)
+      onDisconnected(this)
+    }
     Object.defineProperty(this, inspect.custom, { value: () => this.toJSON() })
   }
 
@@ -101,37 +138,40 @@ export class SessionBoundAccount<Id extends string> implements Account<Id> {
   async #status(): Promise<AccountStatus> {
     const { handle, client } = await this.#handle()
     const grant = await this.#parts.vault.read(handle)
-    if (grant !== undefined) return statusOf(grant, client)
+    if (grant !== undefined && grant.state !== 'empty') return statusOf(grant, client)
     throw new LatchkeyError('login_required', 'The tokens of this account are gone. Sign in again.', {
       provider: this.provider,
+      accountId: this.id,
       reason: 'grant_ended',
     })
   }
 
-  async #handle(): Promise<{ readonly handle: GrantHandle; readonly client: RefreshingClient }> {
-    const { provider, id } = this.#pointer
+  async #handle(): Promise<{ readonly handle: GrantHandle; readonly client: TokenSource }> {
+    const { account, locator } = this.#pointer
+    const { provider, id, owner } = account
     const client = await this.#parts.clients.find(provider)
     if (client === undefined) throw unknownProvider(provider)
-    if (!belongs(this.#pointer, client)) throw issuedElsewhere(client)
+    if (!belongs(account, client)) throw issuedElsewhere(client)
+    const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}
     return {
       client,
-      handle: { ref: grantRefOf(this.#locator, this.#pointer), client, account: { provider, id } },
+      handle: { ref: grantRefOf(locator, account), client, account: { provider, id }, ...kept },
     }
   }
 }
 
 /** The client that each pointer was last found to belong to: records are shared by many requests. */
-const owners = new WeakMap<SessionAccount, RefreshingClient>()
+const owners = new WeakMap<SessionAccount, TokenSource>()
 
 /** True when the tokens were issued by the server, and to the client, that the provider is configured with now. */
-function belongs(pointer: SessionAccount, client: RefreshingClient): boolean {
+function belongs(pointer: SessionAccount, client: TokenSource): boolean {
   if (owners.get(pointer) === client) return true
   if (subjectKey(client, pointer.id) !== pointer.subject) return false
   owners.set(pointer, client)
   return true
 }
 
-function issuedElsewhere({ provider: { id, name } }: RefreshingClient): LatchkeyError {
+function issuedElsewhere({ provider: { id, name } }: TokenSource): LatchkeyError {
   const message = `The tokens were issued to another client, or by another server, than ${name} is configured with.`
   return new LatchkeyError('login_required', `${message} Sign in again.`, {
     provider: id,
@@ -145,7 +185,7 @@ export function unknownProvider(provider: string): LatchkeyError {
   return new LatchkeyError('not_supported', message, { provider })
 }
 
-function statusOf(grant: Grant, client: RefreshingClient): AccountStatus {
+function statusOf(grant: Exclude<Grant, { state: 'empty' }>, client: TokenSource): AccountStatus {
   const { state, authorizedAt, refreshCount } = grant
   if (grant.state === 'ended') return { state, scope: grant.scope, authorizedAt, refreshCount }
   const { tokens } = grant

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 import type { Session } from './sessions.ts'
 
-/** How long a sign-in counts as just made. */
+/** How long a login counts as just made. */
 const freshSeconds = 60
 
-/** True just after a sign-in: what it did not bring, another one will not bring either. */
+/** True just after a login of this session: what it did not bring, another one will not bring either. */
 export function isFresh({ record }: Session, clock: Clock): boolean {
-  return clock.now() - record.loginAt < freshSeconds
+  return clock.now() - record.completed.at < freshSeconds
 }

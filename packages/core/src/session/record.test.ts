@@ -14,11 +14,28 @@ const record: SessionRecord = {
     picture: 'https://app.example/ada.png',
   },
   userId: 'example:ada',
-  accounts: [{ provider: 'example', id: 'ada', grantId: 'grant', subject: 'subject' }],
+  accounts: [
+    {
+      provider: 'example',
+      id: 'ada',
+      owner: 'session',
+      grantId: 'grant',
+      subject: 'subject',
+      membership: { id: 'locator.random', joinedAt: 1_800_000_000.25 },
+    },
+    { provider: 'other', id: '7', owner: 'user', grantId: 'grant', subject: 'other subject' },
+  ],
+  membership: { id: 'locator.random', joinedAt: 1_800_000_000.25 },
   loginAt: 1_800_000_000.5,
   expiresAt: 1_802_592_000.5,
   secretDigest: 'digest',
-  completed: { transaction: 'transaction', returnTo: '/', scope: ['read'] },
+  completed: {
+    transaction: 'transaction',
+    returnTo: '/',
+    subject: 'subject',
+    scope: ['read'],
+    at: 1_800_000_000.5,
+  },
 }
 
 function bytes(text: string): Uint8Array {

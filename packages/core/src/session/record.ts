@@ -1,3 +1,4 @@
+import { SealError } from '../crypto/seal.ts'
 import { boolean, type Fields, list, number, object, sealedObject, text } from '../crypto/sealed-json.ts'
 import type { User } from '../protocol/user.ts'
 import type { GrantRef } from '../store/store.ts'
@@ -8,38 +9,63 @@ export interface SessionRecord {
   /** The app's own key for the person. */
   readonly userId: string
   readonly accounts: readonly SessionAccount[]
+  /** The session's place in the index of its user. */
+  readonly membership: Membership
   /** Epoch seconds of the sign-in. */
   readonly loginAt: number
   /** Epoch seconds after which the record is refused, whatever the store's time to live says. */
   readonly expiresAt: number
   /** Digest of the cookie's secret half. */
   readonly secretDigest: string
-  /** The transaction that made this session, and where it led: a repeated callback goes there again. */
+  /** The last transaction of this session, and where it led: a repeated callback goes there again. */
   readonly completed: CompletedTransaction
 }
+
+/** Whose a grant is: it dies with its session, with the last session of its subject, or is kept for its user. */
+export type GrantOwner = 'session' | 'subject' | 'user'
 
 /** Points from a session to one account's grant. */
 export interface SessionAccount {
   readonly provider: string
   /** The user's id at the provider. */
   readonly id: string
-  /** Names the grant in the session's slot. */
+  readonly owner: GrantOwner
+  /** Names the grant in its slot: the session's, or else the subject's. */
   readonly grantId: string
-  /** Key of the index of this account's sessions. */
+  /** Key of the index of this account's sessions, and of the subject's slot. */
   readonly subject: string
+  /** The session's place in that index. Absent: the user had the account already when the session began. */
+  readonly membership?: Membership
 }
 
-/** Where the grant of a session's account is stored: session-owned grants lie in the session's own slot. */
-export function grantRefOf(locator: string, account: SessionAccount): GrantRef {
-  return { slot: locator, id: account.grantId }
+/** A session's place in an index. */
+export interface Membership {
+  readonly id: string
+  /** Epoch seconds on the store's clock. */
+  readonly joinedAt: number
 }
 
-/** A transaction that ended in a sign-in. */
+/** The id of every grant that lies in its subject's own slot: there is one for each subject. */
+export const subjectGrantId = 'grant'
+
+/** Where the grant of a session's account is stored. */
+export function grantRefOf(
+  locator: string,
+  { owner, subject, grantId }: Pick<SessionAccount, 'owner' | 'subject' | 'grantId'>,
+): GrantRef {
+  return { slot: owner === 'session' ? locator : subject, id: grantId }
+}
+
+/** A transaction that changed a session. */
 export interface CompletedTransaction {
   readonly transaction: string
   readonly returnTo: string
+  /** The account that it brought. */
+  readonly subject: string
   /** The scope that it asked for. */
   readonly scope: readonly string[]
+  /** Epoch seconds. */
+  readonly at: number
 }
 
 /** Format of the JSON inside the seal. A process that meets a higher one leaves the record alone. */
@@ -62,13 +88,16 @@ export function decodeSessionRecord(plaintext: Uint8Array): SessionRecord {
     user: userOf(object(from.user)),
     userId: text(from.userId),
     accounts: Object.freeze(list(from.accounts).map(accountOf)),
+    membership: membershipOf(from.membership),
     loginAt: number(from.loginAt),
     expiresAt: number(from.expiresAt),
     secretDigest: text(from.secretDigest),
     completed: Object.freeze({
       transaction: text(completed.transaction),
       returnTo: text(completed.returnTo),
+      subject: text(completed.subject),
       scope: Object.freeze(list(completed.scope).map(text)),
+      at: number(completed.at),
     }),
   })
 }
@@ -94,10 +123,25 @@ function idsOf(from: Fields): Readonly<Record<string, string>> {
 
 function accountOf(value: unknown): SessionAccount {
   const from = object(value)
+  const owner = ownerOf(from.owner)
+  // Only what a user keeps can be older than the session.
+  const isOlder = owner === 'user' && from.membership === undefined
   return Object.freeze({
     provider: text(from.provider),
     id: text(from.id),
+    owner,
     grantId: text(from.grantId),
     subject: text(from.subject),
+    ...(isOlder ? {} : { membership: membershipOf(from.membership) }),
   })
+}
+
+function ownerOf(value: unknown): GrantOwner {
+  if (value === 'session' || value === 'subject' || value === 'user') return value
+  throw new SealError('corrupt')
+}
+
+function membershipOf(value: unknown): Membership {
+  const from = object(value)
+  return Object.freeze({ id: text(from.id), joinedAt: number(from.joinedAt) })
 }

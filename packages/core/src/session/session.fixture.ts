@@ -5,7 +5,7 @@ import { guardedStore } from '../store/guarded-store.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import type { GrantRef, Store, VersionedRecord } from '../store/store.ts'
 import type { CookieSettings } from './cookie.ts'
-import { type Session, Sessions, type SignedIn, type SignIn } from './sessions.ts'
+import { type BroughtAccount, type Session, Sessions, type SignedIn, type SignIn } from './sessions.ts'
 
 export const startAt = 1_800_000_000
 export const idleSeconds: number = 7 * 86_400
@@ -51,7 +51,7 @@ export class WatchedStore {
 
   constructor(clock: TestClock, log: Logger) {
     const inner = memoryStore({ clock })
-    const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'appSessions'] as const
+    const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
     const watched = Object.fromEntries(ports.map((port) => [port, this.#watch(port, inner[port])]))
     this.store = guardedStore({ ...inner, ...watched }, log)
   }
@@ -99,12 +99,23 @@ export class SessionsFixture {
       current,
       user: { provider: 'example', id: 'ada', name: 'Ada' },
       userId: 'example:ada',
-      account: { provider: 'example', id: 'ada', subject: 'subject of ada' },
-      sealGrant,
-      completed: { transaction: 'transaction', returnTo: '/', scope: ['read'] },
+      account: accountOf('ada'),
+      kept: [],
+      completed: {
+        transaction: 'transaction',
+        returnTo: '/',
+        subject: 'subject of ada',
+        scope: ['read'],
+        at: startAt,
+      },
       ...more,
     })
   }
+}
+
+/** A session-owned account, with a grant record that says whose it is. */
+export function accountOf(id: string, provider = 'example'): BroughtAccount {
+  return { provider, id, subject: `subject of ${id}`, grant: { owner: 'session', seal: sealGrant } }
 }
 
 /** A grant record that says whose it is. */

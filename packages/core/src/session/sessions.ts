@@ -7,15 +7,8 @@ import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
-import type {
-  GrantRef,
-  SessionDeleteOutcome,
-  SessionWrite,
-  SessionWriteOutcome,
-  Store,
-  SubjectStore,
-  VersionedRecord,
-} from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { arrivalOf, type BroughtAccount } from './arrival.ts'
 import {
   type CookieSettings,
   type CookieShape,
@@ -23,8 +16,14 @@ import {
   serializeCookie,
   sessionCookie,
 } from './cookie.ts'
-import { OpenedSessions } from './opened-sessions.ts'
-import { type CompletedTransaction, grantRefOf, type SessionAccount, type SessionRecord } from './record.ts'
+import { type EndedGrant, SessionEndings } from './endings.ts'
+import type { CompletedTransaction, SessionAccount, SessionRecord } from './record.ts'
+import { newMember, SessionIndex, userKey } from './session-index.ts'
+import { type Session, SessionSlots } from './session-slots.ts'
+
+export type { BroughtAccount, BroughtGrant } from './arrival.ts'
+export type { EndedGrant } from './endings.ts'
+export type { Session } from './session-slots.ts'
 
 /** How long sign-in sessions last, and their cookie. */
 export interface SessionSettings {
@@ -35,40 +34,33 @@ export interface SessionSettings {
   readonly cookie: CookieSettings
 }
 
-/** A sign-in session as it stood in the store a moment ago. */
-export interface Session {
-  readonly locator: string
-  readonly version: string
-  readonly record: SessionRecord
-}
-
 /** A sign-in about to be stored. */
 export interface SignIn {
-  /** The browser's valid session: its slot is kept, its grants are replaced. */
+  /** The browser's valid session: its slot is kept, everything in it is replaced. */
   readonly current: Session | undefined
   readonly user: User
   readonly userId: string
-  readonly account: Omit<SessionAccount, 'grantId'>
-  readonly sealGrant: (ref: GrantRef) => VersionedRecord
+  readonly account: BroughtAccount
+  /** Accounts that the user has kept from earlier. */
+  readonly kept: readonly SessionAccount[]
   readonly completed: CompletedTransaction
 }
 
-/** A stored sign-in. */
+/** An account about to be added to a session, or authorized anew in it. */
+export interface Addition {
+  /** As it stood when the login was found to be this session's. */
+  readonly current: Session
+  readonly account: BroughtAccount
+  readonly completed: CompletedTransaction
+}
+
+/** A stored sign-in or addition. */
 export interface SignedIn {
   readonly session: Session
   /** Complete `Set-Cookie` value. */
   readonly setCookie: string
-  /** What the session held before, to be revoked. */
+  /** What the session held before and holds no longer, to be revoked. */
   readonly replaced: readonly EndedGrant[]
-}
-
-/** A grant that is no longer stored. */
-export interface EndedGrant {
-  readonly account: SessionAccount
-  readonly ref: GrantRef
-  readonly record: VersionedRecord
-  /** No other session of this account is left, so its whole authorization may be revoked. */
-  readonly lastOfSubject: boolean
 }
 
 /** What {@link Sessions} works with. The store turns its failures into `store_unavailable`. */
@@ -87,20 +79,24 @@ const writeAttempts = 4
 
 /** Sign-in sessions: the cookie says which, the sealed record says who. */
 export class Sessions {
-  readonly #store: SessionParts['store']
+  /** How sessions end, and lose accounts. */
+  readonly endings: SessionEndings
+  readonly #slots: SessionSlots
+  readonly #index: SessionIndex
   readonly #clock: Clock
   readonly #log: Logger
   readonly #settings: SessionSettings
   readonly #cookie: CookieShape
-  readonly #opened: OpenedSessions
 
   constructor({ store, sealer, clock, log, settings }: SessionParts) {
-    this.#store = store
+    const { idleSeconds, absoluteSeconds } = settings
+    this.#slots = new SessionSlots({ store: store.sessions, sealer, clock, log, idleSeconds })
+    this.#index = new SessionIndex(store.subjects, log)
+    this.endings = new SessionEndings(this.#slots, this.#index, absoluteSeconds)
     this.#clock = clock
     this.#log = log
     this.#settings = settings
     this.#cookie = sessionCookie(settings.cookie)
-    this.#opened = new OpenedSessions(sealer, log)
   }
 
   /**
@@ -111,10 +107,15 @@ export class Sessions {
   async resume(cookieHeader: string | undefined): Promise<Session | undefined> {
     const named = this.#read(cookieHeader)
     if (named === undefined) return undefined
-    const session = await this.#load(named.locator)
+    const session = await this.#slots.load(named.locator)
     if (session === undefined) return undefined
     const proved = equalInConstantTime(session.record.secretDigest, secretDigest(named.secret))
     return proved ? session : undefined
+  }
+
+  /** How many sessions a user has now. @throws {LatchkeyError} `store_unavailable` */
+  count(userId: string): Promise<number> {
+    return this.#index.count(userKey(userId))
   }
 
   /**
@@ -124,36 +125,29 @@ export class Sessions {
    */
   async signIn(request: SignIn): Promise<SignedIn> {
     const secret = randomId(256)
-    let current = request.current
+    let { current } = request
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const outcome = await this.#write({ ...request, current }, secret)
+      const outcome = await this.#writeSignIn({ ...request, current }, secret)
       if (outcome !== 'moved') return outcome
       // Another sign-in of this browser was faster, or the session is gone. The newest one wins.
-      const before = current
-      current = before && (await this.#load(before.locator))
-      if (current === undefined && before) await this.#leave(request.account.subject, before.locator)
+      current = current && (await this.#slots.load(current.locator))
     }
     throw storeUnavailable('contended')
   }
 
   /**
-   * Ends a session: its slot first, then the index. What it returns is to be revoked. A sign-in of the same browser that
-   * was faster ends with it.
-   * @throws {LatchkeyError} `store_unavailable`: the session may or may not be there still.
+   * Adds an account to a session, or replaces its grant there. Login time and user stay; the secret is new, so the old
+   * cookie dies in that step.
+   * @throws {LatchkeyError} `store_unavailable`; `login_required`: the session ended or became another user's meanwhile.
    */
-  async end(session: Session): Promise<readonly EndedGrant[]> {
-    let current = session
+  async add(addition: Addition): Promise<SignedIn> {
+    const secret = randomId(256)
+    let { current } = addition
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const { locator, version, record } = current
-      const ids = record.accounts.map((account) => account.grantId)
-      const remove = (): Promise<SessionDeleteOutcome> => this.#store.sessions.delete(locator, version, ids)
-      const deleted = await remove().catch(remove)
-      if (deleted.outcome === 'deleted') {
-        this.#opened.forget(locator)
-        return this.#ended(current, deleted.deletedGrants)
-      }
-      const moved = await this.#load(locator)
-      if (moved === undefined) return []
+      const outcome = await this.#writeAddition({ ...addition, current }, secret)
+      if (outcome !== 'moved') return outcome
+      const moved = await this.#slots.load(current.locator)
+      if (moved?.record.userId !== current.record.userId) throw signedOut()
       current = moved
     }
     throw storeUnavailable('contended')
@@ -178,117 +172,114 @@ export class Sessions {
     return found[0]
   }
 
-  async #load(locator: string): Promise<Session | undefined> {
-    const found = await this.#store.sessions.read(locator, this.#ttlSeconds(this.#opened.expiresAt(locator)))
-    const record = found && this.#opened.open(locator, found)
-    if (found === undefined || record === undefined || record.expiresAt <= this.#clock.now()) return undefined
-    return { locator, version: found.version, record }
-  }
-
-  /** The idle time, or what is left until `expiresAt` when that is less. */
-  #ttlSeconds(expiresAt: number | undefined): number {
-    const { idleSeconds } = this.#settings
-    if (expiresAt === undefined) return idleSeconds
-    return Math.max(1, Math.min(idleSeconds, Math.ceil(expiresAt - this.#clock.now())))
-  }
-
-  async #write(request: SignIn, secret: string): Promise<SignedIn | 'moved'> {
-    const locator = request.current?.locator ?? randomId(128)
-    const record = this.#newRecord(request, secret)
-    const { subject, grantId } = record.accounts[0]
-    const joined = await this.#store.subjects.join(subject, locator, record.expiresAt)
-    const sealed = this.#opened.seal(locator, record)
-    const ttlSeconds = this.#ttlSeconds(record.expiresAt)
-    const grant = request.sealGrant(grantRefOf(locator, record.accounts[0]))
-    const written = await this.#writeOnce(locator, subject, {
-      expectedVersion: request.current?.version,
-      record: sealed,
-      ttlSeconds,
-      putGrants: [{ id: grantId, record: grant, ttlSeconds: this.#settings.absoluteSeconds }],
-      deleteGrants: request.current?.record.accounts.map((account) => account.grantId) ?? [],
-    })
-    if (written.outcome === 'moved') return 'moved'
-    await this.#refuseIfEnded({ locator, version: sealed.version, record }, joined.now)
-    return {
-      session: { locator, version: sealed.version, record },
-      setCookie: serializeCookie(this.#cookie, `${locator}.${secret}`, this.#settings.absoluteSeconds),
-      replaced: request.current ? await this.#ended(request.current, written.deletedGrants, subject) : [],
-    }
-  }
-
-  #newRecord(
-    request: SignIn,
-    secret: string,
-  ): SessionRecord & { readonly accounts: readonly [SessionAccount] } {
+  /** Subject's slot, user's index, session's slot: in this order it is safe to stop anywhere. */
+  async #writeSignIn(request: SignIn, secret: string): Promise<SignedIn | 'moved'> {
+    const { current, user, userId, kept, completed } = request
     const loginAt = this.#clock.now()
-    return {
-      user: request.user,
-      userId: request.userId,
-      accounts: [{ ...request.account, grantId: randomId(128) }],
+    const expiresAt = loginAt + this.#settings.absoluteSeconds
+    const member = newMember(current?.locator ?? randomId(128), expiresAt)
+    const arrival = await arrivalOf(request.account, member, this.#index)
+    const joined = await this.#index.join(userKey(userId), member)
+    const record: SessionRecord = {
+      user,
+      userId,
+      accounts: [arrival.account, ...kept.filter((one) => one.subject !== arrival.account.subject)],
+      membership: { id: member.id, joinedAt: joined.now },
       loginAt,
-      expiresAt: loginAt + this.#settings.absoluteSeconds,
+      expiresAt,
       secretDigest: secretDigest(secret),
-      completed: request.completed,
+      completed,
     }
+    const outcome = await this.#write({ current, record, arrival }, secret)
+    if (outcome !== 'moved') await this.#refuseIfEnded(outcome.session)
+    return outcome
   }
 
-  /**
-   * A write whose answer was lost is asked for once more: the store answers the same for the same record. What the lost
-   * answer said of the replaced grants is lost with it, and their tokens die of age.
-   */
-  async #writeOnce(locator: string, subject: string, write: SessionWrite): Promise<SessionWriteOutcome> {
-    const send = (): Promise<SessionWriteOutcome> => this.#store.sessions.write(locator, write)
+  async #writeAddition(
+    { current, account, completed }: Addition,
+    secret: string,
+  ): Promise<SignedIn | 'moved'> {
+    const { record } = current
+    const arrival = await arrivalOf(account, newMember(current.locator, record.expiresAt), this.#index)
+    const { provider, id } = arrival.account
+    const position = record.accounts.findIndex((one) => one.provider === provider && one.id === id)
+    const accounts = record.accounts.toSpliced(
+      position === -1 ? record.accounts.length : position,
+      position === -1 ? 0 : 1,
+      arrival.account,
+    )
+    const next = { ...record, accounts, secretDigest: secretDigest(secret), completed }
+    return this.#write({ current, record: next, arrival }, secret)
+  }
+
+  async #write(
+    change: {
+      readonly current: Session | undefined
+      readonly record: SessionRecord
+      readonly arrival: Awaited<ReturnType<typeof arrivalOf>>
+    },
+    secret: string,
+  ): Promise<SignedIn | 'moved'> {
+    const { current, record, arrival } = change
+    const replaced = current?.record.accounts.filter((one) => !record.accounts.includes(one)) ?? []
     try {
-      return await send().catch(send)
+      const written = await this.#slots.write({
+        locator: arrival.locator,
+        current,
+        record,
+        putGrants:
+          arrival.sealed === undefined ? [] : [{ ...arrival.sealed, ttlSeconds: this.#grantSeconds(record) }],
+        deleteGrants: replaced.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId),
+      })
+      if (written.outcome === 'moved') {
+        await this.endings.leave(record, current, [arrival.account])
+        return 'moved'
+      }
+      return {
+        session: written.session,
+        setCookie: serializeCookie(this.#cookie, `${arrival.locator}.${secret}`, this.#cookieSeconds(record)),
+        replaced: current
+          ? await this.endings.replaced(current, record, replaced, written.deletedGrants)
+          : [],
+      }
     } catch (error) {
-      // Nobody will get the cookie of a new session, so it must not count as one. An old one may stand as it was.
-      if (write.expectedVersion === undefined) await this.#leave(subject, locator)
+      // Nobody will get the cookie, so what it would have opened must not count as a session.
+      await this.endings.leave(record, current, [arrival.account])
       throw error
     }
   }
 
-  /** All sessions of the account may have been ended between our join and our write: then this one never was. */
-  async #refuseIfEnded({ locator, version, record }: Session, joinedAt: number): Promise<void> {
-    for (const { subject, grantId } of record.accounts) {
-      const join = (): ReturnType<SubjectStore['join']> =>
-        this.#store.subjects.join(subject, locator, record.expiresAt)
-      const { notBefore } = await join().catch(join)
-      if (notBefore === undefined || joinedAt > notBefore) continue
-      await this.#store.sessions.delete(locator, version, [grantId])
-      await this.#store.subjects.leave(subject, locator)
-      const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
-      throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
-    }
+  /** All sessions of the account or the user may have been ended while this one was made: then it never was. */
+  async #refuseIfEnded(session: Session): Promise<void> {
+    const { accounts, membership, userId, expiresAt } = session.record
+    const ended = await Promise.all([
+      this.#index.hasEnded(userKey(userId), membership, expiresAt),
+      ...accounts.map(
+        (one) => one.membership !== undefined && this.#index.hasEnded(one.subject, one.membership, expiresAt),
+      ),
+    ])
+    if (!ended.includes(true)) return
+    await this.endings.end(session)
+    const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
+    throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
   }
 
-  async #ended(
-    { locator, record }: Session,
-    records: readonly (VersionedRecord | undefined)[],
-    keptSubject?: string,
-  ): Promise<readonly EndedGrant[]> {
-    const ended = record.accounts.map(async (account, index) => {
-      const left = account.subject === keptSubject ? 1 : await this.#leave(account.subject, locator)
-      const grant = records[index]
-      const ref = grantRefOf(locator, account)
-      return grant === undefined ? [] : [{ account, ref, record: grant, lastOfSubject: left === 0 }]
-    })
-    return (await Promise.all(ended)).flat()
+  /** A session in use need not use its grants, so they live as long as it may at most. */
+  #grantSeconds({ expiresAt }: SessionRecord): number {
+    return Math.max(1, Math.ceil(expiresAt - this.#clock.now()))
   }
 
-  /** How many sessions the subject has left. The session is over already, so a store failure stops nothing here. */
-  async #leave(subject: string, locator: string): Promise<number> {
-    const leave = (): Promise<number> => this.#store.subjects.leave(subject, locator)
-    return leave()
-      .catch(leave)
-      .catch(() => {
-        const message =
-          'The index of sessions was not told of an end: for a while this account may not be revoked.'
-        this.#log.warn({ event: 'revocation.failed', reason: 'index' }, message)
-        return Number.POSITIVE_INFINITY
-      })
+  #cookieSeconds(record: SessionRecord): number {
+    return Math.min(this.#settings.absoluteSeconds, this.#grantSeconds(record))
   }
 }
 
 function secretDigest(secret: string): string {
   return digest('session secret', secret)
+}
+
+/** The session that something was to be done to is no longer there. */
+export function signedOut(): LatchkeyError {
+  const message = 'This session has ended, or belongs to somebody else now. Sign in again.'
+  return new LatchkeyError('login_required', message, { reason: 'signed_out' })
 }

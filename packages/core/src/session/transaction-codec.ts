@@ -5,8 +5,8 @@ export const maxTextBytes = 256
 /** Scope alone: its length is written in one byte. */
 export const maxScopeBytes = 255
 
-/** Why a login is made. */
-export type Purpose = 'sign-in'
+/** Why a login is made: to replace the session, to add an account to it, or to authorize one of its accounts anew. */
+export type Purpose = 'sign-in' | 'link' | 'consent'
 
 /** What a transaction cookie seals. */
 export interface SealedTransaction {
@@ -15,24 +15,31 @@ export interface SealedTransaction {
   readonly purpose: Purpose
   /** 16 bytes as base64url. */
   readonly target: string
+  /** 16 bytes as base64url: the session that a link or consent belongs to. Empty for a sign-in. */
+  readonly session: string
   /** Extra scope, apart by spaces. */
   readonly scope: string
   readonly returnTo: string
 }
 
 const format = 1
-const purposeOfByte: readonly (Purpose | undefined)[] = [undefined, 'sign-in']
+const purposeOfByte: readonly (Purpose | undefined)[] = [undefined, 'sign-in', 'link', 'consent']
 const seedAt = 3
 const targetAt = seedAt + 32
-const textAt = targetAt + 16
+const sessionAt = targetAt + 16
+const bindingLength = 16
 
-/** Layout: format (1) | purpose (1) | scope length (1) | seed (32) | target (16) | scope | returnTo. */
+/**
+ * Layout: format (1) | purpose (1) | scope length (1) | seed (32) | target (16) | session (16, not for a sign-in) |
+ * scope | returnTo.
+ */
 export function encodeTransaction(transaction: SealedTransaction): Uint8Array {
   const scope = Buffer.from(transaction.scope, 'utf8')
   return Buffer.concat([
     Buffer.of(format, purposeOfByte.indexOf(transaction.purpose), scope.length),
     transaction.seed,
     Buffer.from(transaction.target, 'base64url'),
+    Buffer.from(transaction.session, 'base64url'),
     scope,
     Buffer.from(transaction.returnTo, 'utf8'),
   ])
@@ -42,13 +49,15 @@ export function encodeTransaction(transaction: SealedTransaction): Uint8Array {
 export function decodeTransaction(plaintext: Uint8Array): SealedTransaction {
   const bytes = Buffer.from(plaintext)
   const purpose = purposeOfByte[bytes[1] ?? 0]
+  const textAt = sessionAt + (purpose === 'sign-in' ? 0 : bindingLength)
   const returnToAt = textAt + (bytes[2] ?? 0)
   if (bytes[0] !== format) throw new SealError('unknown_format')
   if (purpose === undefined || bytes.length < returnToAt) throw new SealError('corrupt')
   return {
     seed: bytes.subarray(seedAt, targetAt),
     purpose,
-    target: bytes.subarray(targetAt, textAt).toString('base64url'),
+    target: bytes.subarray(targetAt, sessionAt).toString('base64url'),
+    session: bytes.subarray(sessionAt, textAt).toString('base64url'),
     scope: bytes.subarray(textAt, returnToAt).toString('utf8'),
     returnTo: bytes.subarray(returnToAt).toString('utf8'),
   }

@@ -33,7 +33,13 @@ class Fixture {
   }
 
   begin(cookies?: string, more: { returnTo?: string; scope?: readonly string[] } = {}): BegunTransaction {
-    return this.transactions.begin(cookies, { target, scope: [], returnTo: '/me', ...more })
+    return this.transactions.begin(cookies, {
+      target,
+      session: undefined,
+      scope: [],
+      returnTo: '/me',
+      ...more,
+    })
   }
 }
 

@@ -39,6 +39,14 @@ export interface TransactionTarget {
   readonly responseMode: 'query' | 'form_post'
 }
 
+/** What a link or consent is bound to; see {@link sessionBinding}. */
+export interface SessionBound {
+  readonly locator: string
+  readonly userId: string
+  /** The account that a consent must return. Absent for a link. */
+  readonly subject?: string
+}
+
 /** A login about to leave for the authorization server. */
 export interface BegunTransaction {
   /** Complete `Set-Cookie` values: this login's cookie, and the deletion of the oldest beyond eight. */
@@ -55,6 +63,8 @@ export interface OpenTransaction {
   readonly nonce: string
   readonly codeVerifier: string
   readonly purpose: Purpose
+  /** The {@link sessionBinding} of a link or consent; empty for a sign-in. */
+  readonly session: string
   readonly returnTo: string
   /** Scope asked for beyond the provider's own. */
   readonly scope: readonly string[]
@@ -97,6 +107,8 @@ export class Transactions {
     cookieHeader: string | undefined,
     login: {
       readonly target: TransactionTarget
+      /** Of a link or consent. */
+      readonly session: SessionBound | undefined
       readonly scope: readonly string[]
       readonly returnTo: string
     },
@@ -111,6 +123,7 @@ export class Transactions {
       seed,
       purpose,
       target: transactionTarget(login.target),
+      session: login.session === undefined ? '' : sessionBinding(login.session),
       scope: this.#fittingScope(scope),
       returnTo: this.#fittingReturnTo(login.returnTo, Buffer.byteLength(scope)),
     })
@@ -131,10 +144,10 @@ export class Transactions {
     if (age > transactionLifetimeSeconds || age < -clockToleranceSeconds) return undefined
     const opened = this.#unseal(found.name, found.value)
     if (opened === undefined || derived(opened.seed, 'state') !== state) return undefined
-    const { seed, purpose, target, scope, returnTo } = opened
+    const { seed, purpose, target, session, scope, returnTo } = opened
     const clearCookie = serializeCookie(this.#shape(found.name), '', 0)
     const scopes = scope === '' ? [] : scope.split(' ')
-    return { id, purpose, target, returnTo, scope: scopes, clearCookie, ...secretsOf(seed) }
+    return { id, purpose, target, session, returnTo, scope: scopes, clearCookie, ...secretsOf(seed) }
   }
 
   #unseal(name: string, value: string): SealedTransaction | undefined {
@@ -212,7 +225,18 @@ export function transactionId(state: string): string {
 /** 16 bytes that differ when anything about the target does. */
 export function transactionTarget(target: TransactionTarget): string {
   const { provider, identity, redirectUri, purpose, responseMode } = target
-  const full = digest('transaction target', provider, identity, redirectUri, purpose, responseMode)
+  return firstHalf(digest('transaction target', provider, identity, redirectUri, purpose, responseMode))
+}
+
+/**
+ * 16 bytes that say which session a link or consent belongs to. They hold over a new secret in the same session, and
+ * no longer when another user signs in over it.
+ */
+export function sessionBinding({ locator, userId, subject = '' }: SessionBound): string {
+  return firstHalf(digest('transaction session', locator, userId, subject))
+}
+
+function firstHalf(full: string): string {
   return Buffer.from(full, 'base64url').subarray(0, 16).toString('base64url')
 }
 

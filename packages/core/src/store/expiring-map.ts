@@ -53,6 +53,12 @@ export class ExpiringMap<Value> {
     return entry?.value
   }
 
+  /** The keys of all living entries. One pass over all of them. */
+  keys(): readonly string[] {
+    this.sweep()
+    return [...this.#entries.keys()]
+  }
+
   /** Drops what has expired and says how many entries are left. One pass over all of them. */
   sweep(): number {
     this.#writesSinceSweep = 0

@@ -13,6 +13,7 @@ export function guardedStore(store: Store, log: Logger): Store {
     leases: guardedPort(store.leases, 'leases', log),
     usedMarkers: guardedPort(store.usedMarkers, 'usedMarkers', log),
     subjects: guardedPort(store.subjects, 'subjects', log),
+    users: guardedPort(store.users, 'users', log),
     appSessions: guardedPort(store.appSessions, 'appSessions', log),
     durable: store.durable,
     close: () => store.close(),

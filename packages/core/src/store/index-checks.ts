@@ -11,18 +11,18 @@ export const indexChecks: readonly StoreCheck[] = [
     assert.equal(await store.usedMarkers.take('state', 'second', 3), 'second')
   }),
   check('subjects: leave answers how many living sessions are left', async ({ store, advance }) => {
-    const { now } = await store.subjects.join('subject', 'one', 4_000_000_000)
-    await store.subjects.join('subject', 'two', now + lasting)
-    await store.subjects.join('subject', 'short', now + 2)
-    await store.subjects.join('other', 'three', now + lasting)
+    const { now } = await store.subjects.join('subject', { id: 'one', expiresAt: 4_000_000_000 })
+    await store.subjects.join('subject', { id: 'two', expiresAt: now + lasting })
+    await store.subjects.join('subject', { id: 'short', expiresAt: now + 2 })
+    await store.subjects.join('other', { id: 'three', expiresAt: now + lasting })
     assert.equal(await store.subjects.count('subject'), 3)
     await advance(3)
     assert.equal(await store.subjects.count('subject'), 2)
     assert.equal(await store.subjects.count('nobody'), 0)
-    assert.equal(await store.subjects.leave('subject', 'one'), 1)
-    assert.equal(await store.subjects.leave('subject', 'one'), 1)
-    assert.equal(await store.subjects.leave('subject', 'two'), 0)
-    assert.equal(await store.subjects.leave('never', 'seen'), 0)
+    assert.deepEqual(await store.subjects.leave('subject', 'one'), { left: 1 })
+    assert.deepEqual(await store.subjects.leave('subject', 'one'), { left: 1 })
+    assert.deepEqual(await store.subjects.leave('subject', 'two'), { left: 0 })
+    assert.deepEqual(await store.subjects.leave('never', 'seen'), { left: 0 })
   }),
   check(
     'app sessions: reading renews the time to live, not reading lets it run out',

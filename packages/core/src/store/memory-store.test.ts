@@ -32,11 +32,11 @@ describe('memoryStore', () => {
     const { subjects } = memoryStore({ clock })
     const sessions = 200_000
     for (let index = 0; index < sessions; index += 1) {
-      await subjects.join('subject', `session-${index}`, clock.now() + 100 + (index % 2))
+      await subjects.join('subject', { id: `session-${index}`, expiresAt: clock.now() + 100 + (index % 2) })
     }
     expect(await subjects.count('subject')).toBe(sessions)
     await clock.advance(100)
-    expect(await subjects.leave('subject', 'session-1')).toBe(sessions / 2 - 1)
+    expect(await subjects.leave('subject', 'session-1')).toEqual({ left: sessions / 2 - 1 })
     await clock.advance(1)
     expect(await subjects.count('subject')).toBe(0)
   })
@@ -44,8 +44,8 @@ describe('memoryStore', () => {
   it('keeps a subject as long as its longest session, whichever joined last', async () => {
     const clock = steppedClock()
     const { subjects } = memoryStore({ clock })
-    await subjects.join('subject', 'long', clock.now() + 100)
-    await subjects.join('subject', 'short', clock.now() + 2)
+    await subjects.join('subject', { id: 'long', expiresAt: clock.now() + 100 })
+    await subjects.join('subject', { id: 'short', expiresAt: clock.now() + 2 })
     await clock.advance(50)
     expect(await subjects.count('subject')).toBe(1)
   })

@@ -1,19 +1,16 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { ExpiringMap } from './expiring-map.ts'
+import { grantKey, MemoryGrants } from './memory-grants.ts'
+import { MemorySubjects } from './memory-subjects.ts'
 import type {
   AppSessionStore,
-  Attempt,
-  GrantObservation,
-  GrantRef,
-  GrantStore,
-  LeaseStore,
   SessionDeleteOutcome,
   SessionStore,
   SessionWrite,
   SessionWriteOutcome,
   Store,
-  SubjectStore,
   UsedMarkerStore,
+  UserStore,
   VersionedRecord,
 } from './store.ts'
 
@@ -35,99 +32,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     grants,
     leases: grants.leases,
     usedMarkers: new MemoryUsedMarkers(clock),
-    subjects: new MemorySubjects(clock),
+    subjects: new MemorySubjects(clock, grants),
+    users: new MemoryUsers(clock),
     appSessions: new MemoryAppSessions(clock),
     durable: false,
     close: async () => {},
-  }
-}
-
-function grantKey(ref: GrantRef): string {
-  return `${ref.slot}/${ref.id}`
-}
-
-class MemoryGrants implements GrantStore {
-  readonly records: ExpiringMap<VersionedRecord>
-  readonly leases: MemoryLeases
-
-  constructor(clock: Clock) {
-    this.records = new ExpiringMap(clock)
-    this.leases = new MemoryLeases(clock)
-  }
-
-  async read(ref: GrantRef): Promise<VersionedRecord | undefined> {
-    return this.records.get(grantKey(ref))
-  }
-
-  async observe(ref: GrantRef): Promise<GrantObservation> {
-    const key = grantKey(ref)
-    return {
-      record: this.records.get(key),
-      attempt: this.leases.attempts.get(key),
-      leaseOwner: this.leases.owners.get(key),
-    }
-  }
-
-  async commit(
-    ref: GrantRef,
-    expectedVersion: string,
-    record: VersionedRecord,
-  ): Promise<'committed' | 'moved' | 'gone'> {
-    const key = grantKey(ref)
-    const standing = this.records.get(key)
-    if (standing === undefined) return 'gone'
-    if (standing.version === record.version) return 'committed'
-    if (standing.version !== expectedVersion) return 'moved'
-    this.records.replace(key, record)
-    return 'committed'
-  }
-
-  async delete(ref: GrantRef): Promise<VersionedRecord | undefined> {
-    return this.remove(ref)
-  }
-
-  remove(ref: GrantRef): VersionedRecord | undefined {
-    const key = grantKey(ref)
-    this.leases.attempts.take(key)
-    this.leases.owners.take(key)
-    return this.records.take(key)
-  }
-}
-
-class MemoryLeases implements LeaseStore {
-  readonly owners: ExpiringMap<string>
-  readonly attempts: ExpiringMap<Attempt>
-
-  constructor(clock: Clock) {
-    this.owners = new ExpiringMap(clock)
-    this.attempts = new ExpiringMap(clock)
-  }
-
-  async take(ref: GrantRef, owner: string, ttlSeconds: number): Promise<boolean> {
-    const key = grantKey(ref)
-    const holder = this.owners.get(key)
-    if (holder === undefined) this.owners.set(key, owner, ttlSeconds)
-    return holder === undefined || holder === owner
-  }
-
-  async extend(ref: GrantRef, owner: string, ttlSeconds: number): Promise<boolean> {
-    if (this.owners.get(grantKey(ref)) !== owner) return false
-    this.owners.touch(grantKey(ref), ttlSeconds)
-    return true
-  }
-
-  async release(ref: GrantRef, owner: string): Promise<void> {
-    if (this.owners.get(grantKey(ref)) === owner) this.owners.take(grantKey(ref))
-  }
-
-  async owner(ref: GrantRef): Promise<string | undefined> {
-    return this.owners.get(grantKey(ref))
-  }
-
-  async writeAttempt(ref: GrantRef, attempt: Attempt, ttlSeconds: number): Promise<boolean> {
-    if (this.owners.get(grantKey(ref)) !== attempt.owner) return false
-    this.attempts.set(grantKey(ref), attempt, ttlSeconds)
-    return true
   }
 }
 
@@ -142,6 +51,10 @@ class MemorySessions implements SessionStore {
 
   async read(locator: string, idleTtlSeconds: number): Promise<VersionedRecord | undefined> {
     this.#records.touch(locator, idleTtlSeconds)
+    return this.#records.get(locator)
+  }
+
+  async peek(locator: string): Promise<VersionedRecord | undefined> {
     return this.#records.get(locator)
   }
 
@@ -185,35 +98,29 @@ class MemoryUsedMarkers implements UsedMarkerStore {
   }
 }
 
-/** A subject's sessions by locator, each until it expires. */
-class MemorySubjects implements SubjectStore {
-  readonly #clock: Clock
-  readonly #subjects: ExpiringMap<ExpiringMap<true>>
+class MemoryUsers implements UserStore {
+  readonly #records: ExpiringMap<VersionedRecord>
 
   constructor(clock: Clock) {
-    this.#clock = clock
-    this.#subjects = new ExpiringMap(clock)
+    this.#records = new ExpiringMap(clock)
   }
 
-  async join(subject: string, locator: string, expiresAt: number): Promise<{ readonly now: number }> {
-    const now = this.#clock.now()
-    const members = this.#subjects.get(subject) ?? new ExpiringMap<true>(this.#clock)
-    members.set(locator, true, expiresAt - now)
-    const longest = Math.max(this.#subjects.ttlSeconds(subject) ?? 0, expiresAt - now)
-    this.#subjects.set(subject, members, longest)
-    return { now }
+  async read(user: string, ttlSeconds: number): Promise<VersionedRecord | undefined> {
+    this.#records.touch(user, ttlSeconds)
+    return this.#records.get(user)
   }
 
-  async leave(subject: string, locator: string): Promise<number> {
-    const members = this.#subjects.get(subject)
-    members?.take(locator)
-    const left = members?.sweep() ?? 0
-    if (left === 0) this.#subjects.take(subject)
-    return left
-  }
-
-  async count(subject: string): Promise<number> {
-    return this.#subjects.get(subject)?.sweep() ?? 0
+  async write(
+    user: string,
+    expectedVersion: string | undefined,
+    record: VersionedRecord,
+    ttlSeconds: number,
+  ): Promise<'written' | 'moved'> {
+    const standing = this.#records.get(user)?.version
+    if (standing === record.version) return 'written'
+    if (standing !== expectedVersion) return 'moved'
+    this.#records.set(user, record, ttlSeconds)
+    return 'written'
   }
 }
 

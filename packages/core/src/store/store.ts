@@ -45,6 +45,8 @@ export type SessionDeleteOutcome =
 export interface SessionStore {
   /** Reads the record and renews its time to live at once. */
   read(locator: string, idleTtlSeconds: number): Promise<VersionedRecord | undefined>
+  /** Reads the record and renews nothing: for looks that are no visit of the user's. */
+  peek(locator: string): Promise<VersionedRecord | undefined>
   /**
    * Writes record and grants when the expected version stands there; `moved` otherwise, also when the record is gone.
    * A repeated call whose record already stands there answers `written`: a lost answer may be asked for again.
@@ -89,7 +91,10 @@ export interface GrantObservation {
 
 /** Grant records. */
 export interface GrantStore {
-  read(ref: GrantRef): Promise<VersionedRecord | undefined>
+  /** Reads the record; with `renewTtlSeconds` its time to live becomes that at once. */
+  read(ref: GrantRef, renewTtlSeconds?: number): Promise<VersionedRecord | undefined>
+  /** Stores `record` unless one stands there. Returns the record that stands there afterwards. */
+  create(ref: GrantRef, record: VersionedRecord, ttlSeconds: number): Promise<VersionedRecord>
   /** Record, attempt and lease owner as of one moment. */
   observe(ref: GrantRef): Promise<GrantObservation>
   /**
@@ -123,18 +128,82 @@ export interface UsedMarkerStore {
   take(key: string, value: string, ttlSeconds: number): Promise<string>
 }
 
-/** Which sessions a subject has, so that one of many can end without ending the authorization. */
+/** A session's place in an index. */
+export interface Member {
+  /** The session's locator, a dot, and a random part that is another one at each sign-in of its browser. */
+  readonly id: string
+  /** Epoch seconds: the session's absolute expiry. */
+  readonly expiresAt: number
+}
+
+/** What joining an index answers. */
+export interface Joined {
+  /** Store time of the last end of all sessions; a session that joined at or before it must not live. */
+  readonly notBefore?: number
+  /** The store's own time, epoch seconds. */
+  readonly now: number
+}
+
+/** A subject's own grant on its way into the subject's slot, together with the session that brought it. */
+export interface Admission {
+  /** Names the grant in the slot. */
+  readonly grantId: string
+  /** The version that must stand there now; `undefined`: nothing may stand there. */
+  readonly expectedVersion: string | undefined
+  readonly record: VersionedRecord
+  /** The grant lives at least so long from now. */
+  readonly ttlSeconds: number
+  /** Absent: no session brings it. */
+  readonly member?: Member
+}
+
+/** How an {@link Admission} went; `moved`: another version stands there, and nothing was changed. */
+export type AdmissionOutcome = ({ readonly outcome: 'written' } & Joined) | { readonly outcome: 'moved' }
+
+/**
+ * Which sessions a subject (one user of one client at one authorization server) or a user of the app has, so that one
+ * of many can end without ending the authorization, and all can end at once. A subject's own grant lies in the same
+ * slot, under the ref `{ slot: <key>, id }`. Members that have expired count for nothing.
+ */
 export interface SubjectStore {
-  /** Adds a session until `expiresAt` (epoch seconds). Answers the subject's not-before time and the store's own time. */
-  join(
-    subject: string,
-    locator: string,
-    expiresAt: number,
-  ): Promise<{ readonly notBefore?: number; readonly now: number }>
-  /** Removes a session and all expired ones; answers how many are left. */
-  leave(subject: string, locator: string): Promise<number>
-  /** How many sessions the subject has now. */
-  count(subject: string): Promise<number>
+  /** Adds a session until it expires. */
+  join(key: string, member: Member): Promise<Joined>
+  /**
+   * Stores a subject's grant and adds the session, both or nothing. Repeating a call whose record already stands there
+   * answers `written`.
+   */
+  admit(key: string, admission: Admission): Promise<AdmissionOutcome>
+  /**
+   * Removes a member and all expired ones. When none is left and `grantId` is given, that grant goes with its attempt
+   * and lease, and comes back.
+   */
+  leave(
+    key: string,
+    memberId: string,
+    grantId?: string,
+  ): Promise<{ readonly left: number; readonly deletedGrant?: VersionedRecord }>
+  /** How many members there are now. */
+  count(key: string): Promise<number>
+  /** Sets the not-before time to now, for `ttlSeconds`, and answers it with the ids of all members. */
+  end(
+    key: string,
+    ttlSeconds: number,
+  ): Promise<{ readonly notBefore: number; readonly memberIds: readonly string[] }>
+  /** The ids of all members. */
+  members(key: string): Promise<readonly string[]>
+}
+
+/** Which accounts a user of the app keeps, one sealed record each. */
+export interface UserStore {
+  /** Reads the record and renews its time to live at once. */
+  read(user: string, ttlSeconds: number): Promise<VersionedRecord | undefined>
+  /** Writes the record when the expected version stands there (`undefined`: none may). Repeatable like the others. */
+  write(
+    user: string,
+    expectedVersion: string | undefined,
+    record: VersionedRecord,
+    ttlSeconds: number,
+  ): Promise<'written' | 'moved'>
 }
 
 /** The app's own session data (`req.session`), as text. */
@@ -156,6 +225,7 @@ export interface Store {
   readonly leases: LeaseStore
   readonly usedMarkers: UsedMarkerStore
   readonly subjects: SubjectStore
+  readonly users: UserStore
   readonly appSessions: AppSessionStore
   /** True when the data outlives the process. */
   readonly durable: boolean

@@ -32,8 +32,13 @@ export class GrantCodec {
 
 function parseGrant(plaintext: Uint8Array): Grant {
   const parsed = sealedObject(plaintext, schema)
-  const common = { authorizedAt: number(parsed.authorizedAt), refreshCount: number(parsed.refreshCount) }
+  const common = {
+    authorizedAt: number(parsed.authorizedAt),
+    refreshCount: number(parsed.refreshCount),
+    ...(parsed.holder === undefined ? {} : { holder: text(parsed.holder) }),
+  }
   if (parsed.state === 'live') return { state: 'live', tokens: parseTokenSet(parsed.tokens), ...common }
+  if (parsed.state === 'empty') return { state: 'empty', ...common }
   if (parsed.state !== 'ended') throw new SealError('corrupt')
   return { state: 'ended', reason: text(parsed.reason), scope: list(parsed.scope).map(text), ...common }
 }

@@ -1,7 +1,7 @@
 import { type Clock, Deadline, sleep } from '../clock.ts'
 import { SealError } from '../crypto/seal.ts'
 import type { Logger } from '../log.ts'
-import { recordUnreadable } from '../store/guarded-store.ts'
+import { isUnreadable, recordUnreadable, storeUnavailable } from '../store/guarded-store.ts'
 import { LruMap } from '../store/lru-map.ts'
 import type { GrantObservation, GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
@@ -19,6 +19,12 @@ export interface OpenedGrant {
   readonly grant: Grant
   /** 0.8 to 1.2, drawn once per version: spreads refreshes ahead over grants and processes. */
   readonly jitter: number
+}
+
+/** A grant record, and the grant in it where it opens. */
+export interface StandingGrant {
+  readonly record: VersionedRecord
+  readonly opened?: OpenedGrant
 }
 
 /** A grant with the attempt and the lease beside it. */
@@ -46,10 +52,13 @@ export class GrantRecords {
     this.#log = log
   }
 
-  /** The grant as it stands; `undefined` when it is gone or does not open. */
-  async find(ref: GrantRef): Promise<OpenedGrant | undefined> {
+  /** The grant as it stands; `undefined` when it is gone or does not open. `keepSeconds` renews its time to live. */
+  async find({
+    ref,
+    keepSeconds,
+  }: Pick<GrantHandle, 'ref' | 'keepSeconds'>): Promise<OpenedGrant | undefined> {
     const held = this.#held.get(ref)
-    const record = await this.#store.read(ref).catch((error: unknown) => {
+    const record = await this.#store.read(ref, keepSeconds).catch((error: unknown) => {
       if (held === undefined) throw error
       return held.record
     })
@@ -57,19 +66,32 @@ export class GrantRecords {
     return this.open(ref, record.version === held?.expectedVersion ? held.record : record)
   }
 
-  /** @throws {LatchkeyError} `login_required`: the grant is gone or does not open. */
+  /**
+   * The grant as it stands. One that the client mints by itself begins here, empty.
+   * @throws {LatchkeyError} `login_required`: the grant is gone or does not open.
+   */
   async current(handle: GrantHandle): Promise<OpenedGrant> {
-    const found = await this.find(handle.ref)
-    if (found === undefined) throw loginRequired(handle.client.provider, 'signed_out')
-    return found
+    return (await this.find(handle)) ?? this.#begin(handle)
   }
 
   /** @throws {LatchkeyError} `login_required`: the grant is gone or does not open. */
   async observe(handle: GrantHandle): Promise<ObservedGrant> {
     const { record, attempt, leaseOwner } = await this.#store.observe(handle.ref)
-    const opened = record && this.open(handle.ref, record)
-    if (opened === undefined) throw loginRequired(handle.client.provider, 'signed_out')
+    const opened = (record && this.open(handle.ref, record)) ?? (await this.#begin(handle))
     return { opened, attempt, leaseOwner }
+  }
+
+  /** What stands in the store; without `opened` it does not open here, or not at all. */
+  async standing(ref: GrantRef): Promise<StandingGrant | undefined> {
+    const record = await this.#store.read(ref)
+    if (record === undefined) return undefined
+    try {
+      const opened = this.open(ref, record)
+      return opened === undefined ? { record } : { record, opened }
+    } catch (error) {
+      if (isUnreadable(error)) return { record }
+      throw error
+    }
   }
 
   /** Waits for another version than `seen`; looks at least once. */
@@ -113,5 +135,17 @@ export class GrantRecords {
 
   forget(ref: GrantRef): void {
     this.#opened.delete(grantName(ref))
+  }
+
+  async #begin({ ref, client, account, keepSeconds }: GrantHandle): Promise<OpenedGrant> {
+    if (client.obtain === undefined || keepSeconds === undefined)
+      throw loginRequired(client.provider, 'signed_out', account)
+    const empty: Grant = { state: 'empty', authorizedAt: this.#clock.now(), refreshCount: 0 }
+    const standing = await this.#store.create(ref, this.#codec.seal(ref, empty), keepSeconds)
+    const opened = this.open(ref, standing)
+    if (opened !== undefined) return opened
+    // Tampered with, and nobody's but the client's own: a new one loses nothing.
+    await this.#store.delete(ref)
+    throw storeUnavailable('corrupt')
   }
 }

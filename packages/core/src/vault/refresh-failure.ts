@@ -15,37 +15,47 @@ export function coolDownSeconds(answer: FailedAnswer): number {
   return Math.max(defaultCoolDownSeconds, asked)
 }
 
+/** Who a refusal is about: one user, many users alike, or the client, whose own grant it is. */
+export type Refused = 'user' | 'many_users' | 'client'
+
 /** What a failed answer means to the callers, also to those in other processes. */
-export function failureOf(answer: FailedAnswer, manyRefusedAlike: boolean): AttemptFailure {
+export function failureOf(answer: FailedAnswer, refused: Refused): AttemptFailure {
   if (answer.kind === 'retry') return { code: 'as_unavailable', reason: answer.reason }
   if (answer.kind === 'client_fault') {
     return { code: 'as_misconfigured', reason: 'client_fault', oauth: answer.oauth }
   }
-  const code = manyRefusedAlike ? 'as_misconfigured' : 'login_required'
-  return { code, reason: 'refused', oauth: answer.oauth }
+  const { oauth } = answer
+  if (refused === 'client') return { code: 'as_misconfigured', reason: 'application_refused', oauth }
+  return { code: refused === 'user' ? 'login_required' : 'as_misconfigured', reason: 'refused', oauth }
 }
 
-/** The failure of an attempt whose cool-down still runs for this version. */
-export function coolingDown(
-  attempt: Attempt | undefined,
-  version: string,
-  now: number,
-): AttemptFailure | undefined {
+/** The attempt of this version, while nobody may send again. */
+export function coolingDown(attempt: Attempt | undefined, version: string, now: number): Attempt | undefined {
   if (attempt?.version !== version || attempt.coolDownUntil === undefined) return undefined
   const left = attempt.coolDownUntil - now
   // More left than there ever was: a clock was set back, and must not make the outage last that much longer.
   const longest = attempt.coolDownUntil - attempt.startedAt + clockDifferenceSeconds
-  return left > 0 && left <= longest ? attempt.failure : undefined
+  return left > 0 && left <= longest ? attempt : undefined
+}
+
+/** True while the owner of the attempt waits to see whether a sign-in elsewhere replaces the dead token set. */
+export function isBeingSettled(attempt: Attempt | undefined, version: string, now: number): boolean {
+  const cooling = coolingDown(attempt, version, now)
+  return cooling !== undefined && cooling.failure === undefined
 }
 
 /** The error that a failure is thrown as. */
 export function failureError(
   failure: AttemptFailure,
   provider: { readonly id: string; readonly name: string },
-  retryAfterSeconds?: number,
+  {
+    retryAfterSeconds,
+    account,
+  }: { readonly retryAfterSeconds?: number; readonly account?: { readonly id: string } } = {},
 ): LatchkeyError {
   const details: ErrorDetails = {
     provider: provider.id,
+    ...(account === undefined ? {} : { accountId: account.id }),
     ...(failure.reason === undefined ? {} : { reason: failure.reason }),
     ...(failure.oauth === undefined ? {} : { oauth: failure.oauth }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
@@ -58,22 +68,30 @@ function message(failure: AttemptFailure, name: string): string {
     case 'as_unavailable':
       return `${name} did not answer the token request. Nothing was lost; try again in a few seconds.`
     case 'as_misconfigured':
-      return failure.reason === 'client_fault'
-        ? `${name} refuses this client. Check clientId, clientSecret and clientAuth; no user lost anything.`
-        : `${name} refuses many users' refresh tokens alike. Check the client's settings there.`
+      return misconfiguration(failure.reason, name)
     case 'login_required':
       return `${name} refused to refresh the token. Sign in again to go on.`
   }
+}
+
+function misconfiguration(reason: string | undefined, name: string): string {
+  if (reason === 'client_fault')
+    return `${name} refuses this client. Check clientId, clientSecret and clientAuth; no user lost anything.`
+  if (reason === 'application_refused')
+    return `${name} issues no application token for this request. Check scope and audience, and the client's settings there.`
+  return `${name} refuses many users' refresh tokens alike. Check the client's settings there.`
 }
 
 /** The user must go through the authorization server again. */
 export function loginRequired(
   provider: { readonly id: string; readonly name: string },
   reason: 'signed_out' | 'grant_ended',
+  account?: { readonly id: string },
 ): LatchkeyError {
   const text = {
     signed_out: `There is no account at ${provider.name} in this session any more. Sign in again.`,
     grant_ended: `${provider.name} ended this authorization. Sign in again.`,
   }[reason]
-  return new LatchkeyError('login_required', text, { provider: provider.id, reason })
+  const details = account === undefined ? {} : { accountId: account.id }
+  return new LatchkeyError('login_required', text, { provider: provider.id, reason, ...details })
 }

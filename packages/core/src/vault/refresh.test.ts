@@ -120,7 +120,10 @@ describe('step 7: compare and store', () => {
   it("revokes no orphan where that would end what the user's other sessions use", async () => {
     const fixture = await expiredFixture({ revocation: 'authorization' })
     const subject = subjectKey(fixture.client, 'ada')
-    await fixture.store.subjects.join(subject, 'another session', fixture.clock.now() + 86_400)
+    await fixture.store.subjects.join(subject, {
+      id: 'another session',
+      expiresAt: fixture.clock.now() + 86_400,
+    })
     fixture.client.answers.push(async () => {
       await fixture.store.sessions.delete(fixture.ref.slot, 'session', [fixture.ref.id])
       return { kind: 'token_set', tokens: fixture.issue(2), raw: {} }

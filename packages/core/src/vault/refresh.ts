@@ -4,9 +4,9 @@ import type { Events } from '../events.ts'
 import type { Logger } from '../log.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
-import type { Attempt, GrantStore, SubjectStore } from '../store/store.ts'
+import type { Attempt, AttemptFailure, GrantStore, SubjectStore } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
-import { type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
+import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
 import type { GrantRecords, ObservedGrant, OpenedGrant } from './grant-records.ts'
 import type { HeldCommitEnd, HeldCommits } from './held-commits.ts'
 import type { Lease } from './lease.ts'
@@ -16,7 +16,9 @@ import {
   type FailedAnswer,
   failureError,
   failureOf,
+  isBeingSettled,
   loginRequired,
+  type Refused,
 } from './refresh-failure.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -49,25 +51,29 @@ export class Refresh {
   readonly #parts: RefreshParts
   readonly #handle: GrantHandle
   readonly #seen: OpenedGrant
-  readonly #grant: LiveGrant
+  readonly #grant: LiveGrant | EmptyGrant
   readonly #lease: Lease
 
-  /** @param seen what the caller decided by; it must be live. */
+  /** @param seen what the caller decided by; it must not have ended. */
   constructor(parts: RefreshParts, handle: GrantHandle, seen: OpenedGrant, lease: Lease) {
     this.#parts = parts
     this.#handle = handle
     this.#seen = seen
-    this.#grant = liveGrant(handle, seen)
+    this.#grant = renewableGrant(handle, seen)
     this.#lease = lease
   }
 
-  // 5. Read again inside the lease: whoever was faster is adopted, whoever failed just now is believed.
-  async run(): Promise<RefreshOutcome> {
+  /**
+   * 5. Read again inside the lease: whoever was faster is adopted, whoever failed just now is believed. `undefined`:
+   * another process waits whether a sign-in replaces what it found dead; wait with it.
+   */
+  async run(): Promise<RefreshOutcome | undefined> {
     const { held, records, clock } = this.#parts
     await held.settle(this.#handle.ref)
     const observed = await records.observe(this.#handle)
     const settled = settledBy(this.#handle, this.#seen, observed, clock.now()) ?? this.#circuitOpen()
     if (settled !== undefined) return settled
+    if (isBeingSettled(observed.attempt, this.#seen.version, clock.now())) return undefined
     const attempt = observed.attempt?.version === this.#seen.version ? observed.attempt : undefined
     return (await this.#commitOfAnother(attempt)) ?? this.#send(attempt?.sends ?? 0)
   }
@@ -84,7 +90,7 @@ export class Refresh {
     const { client, account } = this.#handle
     let sends = sendsBefore + 1
     if (!(await this.#mark(sends))) return { kind: 'grant', opened: this.#seen }
-    let answer = await client.refresh(this.#grant.tokens, { deadlineMs: firstSendMs })
+    let answer = await this.#ask(firstSendMs)
     // 10. Perhaps carried out, perhaps not: once more, at once, since servers with a grace window answer again.
     if (sends === 1 && isCutOff(answer) && (await this.#mark(2))) {
       this.#parts.log.warn(
@@ -92,20 +98,36 @@ export class Refresh {
         'A refresh was cut off; the same refresh token is sent once more.',
       )
       sends = 2
-      answer = await client.refresh(this.#grant.tokens, { deadlineMs: secondSendMs })
+      answer = await this.#ask(secondSendMs)
     }
     if (answer.kind === 'token_set') return this.#commit(answer.tokens)
-    if (answer.kind === 'dead') return this.#end(answer.oauth.error)
-    if (answer.kind === 'identity_changed') return this.#end(answer.kind)
+    if (answer.kind === 'identity_changed') return this.#end(answer.kind, sends)
+    if (answer.kind === 'dead') {
+      // What the client mints by itself has no end: there is nobody who could authorize it anew.
+      if (client.obtain !== undefined) return this.#fail({ kind: 'refused', oauth: answer.oauth }, sends - 1)
+      return this.#end(answer.oauth.error, sends)
+    }
     // A request that was surely not carried out does not count as a send.
     return this.#fail(answer, isUnknown(answer) ? sends : sends - 1)
   }
 
+  async #ask(deadlineMs: number): Promise<TokenAnswer> {
+    const { client } = this.#handle
+    if (this.#grant.state === 'live') return client.refresh(this.#grant.tokens, { deadlineMs })
+    if (client.obtain !== undefined) return client.obtain({ deadlineMs })
+    throw new Error('Only grants that their client mints begin empty.')
+  }
+
   // 7. Compare and store.
   async #commit(tokens: TokenSet): Promise<RefreshOutcome> {
-    const next: LiveGrant = { ...this.#grant, tokens, refreshCount: this.#grant.refreshCount + 1 }
+    const next = this.#next(tokens)
     const opened = await this.#store(next, () => this.#announce(next))
     return { kind: 'grant', opened: opened ?? (await this.#parts.records.current(this.#handle)) }
+  }
+
+  #next(tokens: TokenSet): LiveGrant {
+    if (this.#grant.state === 'empty') return { ...this.#grant, state: 'live', tokens }
+    return { ...this.#grant, tokens, refreshCount: this.#grant.refreshCount + 1 }
   }
 
   /**
@@ -130,17 +152,17 @@ export class Refresh {
   }
 
   // 8. A dead refresh token ends the grant, but only when nobody has stored a newer one.
-  async #end(reason: string): Promise<RefreshOutcome> {
+  async #end(reason: string, sends: number): Promise<RefreshOutcome> {
     const { grants, records, codec, log, events } = this.#parts
     const { ref, client, account } = this.#handle
-    const newer = await records.moved(
-      this.#handle,
-      this.#seen,
-      client.provider.exclusive ? waitForUnknownCommitSeconds : 0,
-    )
+    const newer = client.provider.exclusive
+      ? await this.#storedBySignIn(sends)
+      : await records.moved(this.#handle, this.#seen, 0)
     if (newer !== undefined) return { kind: 'grant', opened: newer }
-    const { tokens, authorizedAt, refreshCount } = this.#grant
-    const ended: Grant = { state: 'ended', reason, scope: tokens.scope, authorizedAt, refreshCount }
+    const { authorizedAt, refreshCount, holder } = this.#grant
+    const scope = this.#grant.state === 'live' ? this.#grant.tokens.scope : []
+    const kept = holder === undefined ? {} : { holder }
+    const ended: Grant = { state: 'ended', reason, scope, authorizedAt, refreshCount, ...kept }
     const end = await grants.commit(ref, this.#seen.version, codec.seal(ref, ended))
     if (end === 'moved') return { kind: 'grant', opened: await records.current(this.#handle) }
     log.warn(
@@ -148,7 +170,21 @@ export class Refresh {
       'The authorization server ended a grant.',
     )
     events.emit('account_ended', { ...this.#eventAccount(), reason })
-    return { kind: 'failed', error: loginRequired(client.provider, 'grant_ended'), sent: true }
+    return { kind: 'failed', error: loginRequired(client.provider, 'grant_ended', account), sent: true }
+  }
+
+  /**
+   * Another device's sign-in kills this token set before it can store its own. It wants the lease for that, so the
+   * lease goes back, with a note that keeps everybody else from sending meanwhile.
+   */
+  async #storedBySignIn(sends: number): Promise<OpenedGrant | undefined> {
+    const { records, clock } = this.#parts
+    const now = clock.now()
+    const coolDownUntil = now + waitForUnknownCommitSeconds
+    const note = { version: this.#seen.version, startedAt: now, sends, coolDownUntil }
+    await this.#lease.mark(note, waitForUnknownCommitSeconds).catch(storeIsAway)
+    await this.#lease.release()
+    return records.moved(this.#handle, this.#seen, waitForUnknownCommitSeconds)
   }
 
   // 8. Everything else ends nothing: the failure is noted for all processes, and a cool-down runs.
@@ -156,7 +192,7 @@ export class Refresh {
     const { refusals, clock, log, events } = this.#parts
     const { client } = this.#handle
     const version = await this.#salvage(answer)
-    const failure = failureOf(answer, this.#manyRefusedAlike(answer))
+    const failure = failureOf(answer, this.#whoIsRefused(answer))
     const seconds = coolDownSeconds(answer)
     if (answer.kind === 'client_fault') refusals.openCircuit(client.identity())
     const now = clock.now()
@@ -176,12 +212,13 @@ export class Refresh {
       code,
       ...(reason === undefined ? {} : { reason }),
     })
-    return { kind: 'failed', error: failureError(failure, client.provider, seconds), sent: true }
+    return { kind: 'failed', error: this.#error(failure, seconds), sent: true }
   }
 
   /** Saves a refresh token that came in an otherwise unusable answer: the old one may be spent. Returns the version. */
   async #salvage(answer: FailedAnswer): Promise<string> {
     if (answer.kind !== 'retry' || answer.refreshToken === undefined) return this.#seen.version
+    if (this.#grant.state === 'empty') return this.#seen.version
     const tokens = { ...this.#grant.tokens, refreshToken: answer.refreshToken }
     const saved = await this.#store({ ...this.#grant, tokens }, () => {})
     if (saved !== undefined) return saved.version
@@ -190,20 +227,27 @@ export class Refresh {
     return this.#seen.version
   }
 
-  #manyRefusedAlike(answer: FailedAnswer): boolean {
-    if (answer.kind !== 'refused') return false
-    return this.#parts.refusals.note(
-      this.#handle.client.identity(),
-      answer.oauth.error,
-      grantName(this.#handle.ref),
-    )
+  #whoIsRefused(answer: FailedAnswer): Refused {
+    const { client, ref } = this.#handle
+    if (client.obtain !== undefined) return 'client'
+    if (answer.kind !== 'refused') return 'user'
+    const many = this.#parts.refusals.note(client.identity(), answer.oauth.error, grantName(ref))
+    return many ? 'many_users' : 'user'
+  }
+
+  #error(failure: AttemptFailure, retryAfterSeconds?: number): LatchkeyError {
+    const { client, account } = this.#handle
+    return failureError(failure, client.provider, {
+      account,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    })
   }
 
   #circuitOpen(): RefreshOutcome | undefined {
     const { client } = this.#handle
     if (!this.#parts.refusals.isCircuitOpen(client.identity())) return undefined
     const failure = { code: 'as_misconfigured', reason: 'client_fault' } as const
-    return { kind: 'failed', error: failureError(failure, client.provider), sent: false }
+    return { kind: 'failed', error: this.#error(failure), sent: false }
   }
 
   #mark(sends: number): Promise<boolean> {
@@ -215,6 +259,7 @@ export class Refresh {
     const { records, subjects } = this.#parts
     const { ref, client, account } = this.#handle
     records.forget(ref)
+    if (client.obtain !== undefined) return
     if (client.provider.revocation === 'authorization') {
       const left = await subjects.count(subjectKey(client, account.id)).catch(storeIsAway)
       if (left !== 0) return
@@ -248,20 +293,18 @@ export function settledBy(
   now: number,
 ): RefreshOutcome | undefined {
   if (opened.version !== seen.version) return { kind: 'grant', opened }
-  const failure = coolingDown(attempt, seen.version, now)
-  if (failure === undefined) return undefined
-  const retryAfterSeconds = (attempt?.coolDownUntil ?? now) - now
-  return {
-    kind: 'failed',
-    error: failureError(failure, handle.client.provider, retryAfterSeconds),
-    sent: false,
-  }
+  const cooling = coolingDown(attempt, seen.version, now)
+  if (cooling?.failure === undefined) return undefined
+  const retryAfterSeconds = (cooling.coolDownUntil ?? now) - now
+  const { client, account } = handle
+  const error = failureError(cooling.failure, client.provider, { account, retryAfterSeconds })
+  return { kind: 'failed', error, sent: false }
 }
 
 /** @throws {LatchkeyError} `login_required`: the grant ended. */
-export function liveGrant(handle: GrantHandle, opened: OpenedGrant): LiveGrant {
-  if (opened.grant.state === 'live') return opened.grant
-  throw loginRequired(handle.client.provider, 'grant_ended')
+export function renewableGrant(handle: GrantHandle, opened: OpenedGrant): LiveGrant | EmptyGrant {
+  if (opened.grant.state !== 'ended') return opened.grant
+  throw loginRequired(handle.client.provider, 'grant_ended', handle.account)
 }
 
 function isUnknown(answer: TokenAnswer): boolean {

@@ -24,7 +24,8 @@ const verdict = (
   set: TokenSet,
   need: { minTtlSeconds?: number; rejectedToken?: string } = {},
   jitter = 1,
-): string => assess(set, { minTtlSeconds: 0, ...need }, now, jitter)
+): string =>
+  assess(set, { minTtlSeconds: 0, ...need }, now, { canRefresh: set.refreshToken !== undefined, jitter })
 
 describe('assess', () => {
   it('uses a token until 5 seconds before its end, a short-lived one until a sixth of its life', () => {

@@ -28,13 +28,18 @@ const refreshAheadSeconds = 60
 
 /**
  * Decides about a token set at the time `now` (epoch seconds).
+ * @param canRefresh whether there is any way to a newer one without the user.
  * @param jitter 0.8 to 1.2: spreads the refresh-ahead windows of many grants and processes.
  */
-export function assess(tokens: TokenSet, need: Need, now: number, jitter: number): Verdict {
+export function assess(
+  tokens: TokenSet,
+  need: Need,
+  now: number,
+  { canRefresh, jitter }: { readonly canRefresh: boolean; readonly jitter: number },
+): Verdict {
   const ageSeconds = now - tokens.receivedAt
   // A clock that was set back makes the age negative: such a token set is not young, its age is unknown.
   const isYoung = ageSeconds >= 0 && ageSeconds < youngestRefreshSeconds
-  const canRefresh = tokens.refreshToken !== undefined
   if (tokens.accessToken === need.rejectedToken) return isYoung || !canRefresh ? 'use_as_it_is' : 'refresh'
 
   const remainingSeconds = remaining(tokens, now)

@@ -37,6 +37,10 @@ export class ScriptedClient {
     return 'https://as.example client'
   }
 
+  canRefresh(tokens: TokenSet): boolean {
+    return tokens.refreshToken !== undefined
+  }
+
   async refresh(tokens: TokenSet): Promise<TokenAnswer> {
     this.sent.push(tokens)
     const answer = this.answers.shift()

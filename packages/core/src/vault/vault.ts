@@ -7,17 +7,20 @@ import type { TokenSet } from '../protocol/token.ts'
 import { LruMap } from '../store/lru-map.ts'
 import type { GrantRef, Store, VersionedRecord } from '../store/store.ts'
 import { GrantCodec } from './codec.ts'
-import { type Grant, type GrantHandle, grantName } from './grant.ts'
+import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
 import { GrantRecords, type OpenedGrant } from './grant-records.ts'
 import { HeldCommits } from './held-commits.ts'
 import { Lease } from './lease.ts'
-import { liveGrant, Refresh, type RefreshOutcome, type RefreshParts, settledBy } from './refresh.ts'
-import { failureError, loginRequired } from './refresh-failure.ts'
+import { Refresh, type RefreshOutcome, type RefreshParts, renewableGrant, settledBy } from './refresh.ts'
+import { failureError, isBeingSettled, loginRequired } from './refresh-failure.ts'
 import { Refusals } from './refusals.ts'
 import { SingleFlight } from './single-flight.ts'
-import { assess, isUsable, type Need } from './token-set.ts'
+import { SubjectGrants } from './subject-grants.ts'
+import { assess, isUsable, type Need, type Verdict } from './token-set.ts'
 
 const waitForOtherMs = 15_000
+/** How long a sign-in elsewhere may take from its code exchange to its commit before nobody waits for it. */
+const waitForSignInSeconds = 3
 /** After a refresh ahead that brought nothing, the next one waits this long. */
 const quietSeconds = 1
 const rememberedQuiet = 5_000
@@ -57,6 +60,8 @@ export class Vault {
   readonly #parts: RefreshParts
   readonly #refreshes = new SingleFlight<RefreshOutcome>()
   readonly #quietUntil = new LruMap<number>(rememberedQuiet)
+  /** Grants that lie in their subject's slot: how sign-ins get into them. */
+  readonly subjectGrants: SubjectGrants
   #isClosed = false
 
   constructor({ store, sealer, clock, events, log }: VaultParts) {
@@ -77,6 +82,7 @@ export class Vault {
       events,
       log,
     }
+    this.subjectGrants = new SubjectGrants({ store, records: this.#records, codec: this.#codec, clock, log })
   }
 
   /**
@@ -94,27 +100,36 @@ export class Vault {
     let opened = await this.#records.current(handle)
     for (let turn = 0; turn < mostTurns; turn += 1) {
       // 2. Decide by the record alone.
-      const { tokens } = liveGrant(handle, opened)
-      const verdict = assess(tokens, need, this.#clock.now(), opened.jitter)
-      if (verdict === 'dead') throw loginRequired(handle.client.provider, 'grant_ended')
-      if (verdict === 'use' || verdict === 'use_as_it_is') return tokens
-      // 3. Near its end: hand it out now, refresh beside it. Unless the refresh would kill what is handed out.
-      if (verdict === 'use_and_refresh_ahead' && !handle.client.provider.refreshEndsAccessToken) {
-        this.#refreshAhead(handle, opened)
-        return tokens
+      const grant = renewableGrant(handle, opened)
+      const verdict = this.#assess(handle, grant, need, opened.jitter)
+      if (grant.state === 'live') {
+        const { tokens } = grant
+        if (verdict === 'dead') throw loginRequired(handle.client.provider, 'grant_ended', handle.account)
+        if (verdict === 'use') return tokens
+        if (verdict === 'use_as_it_is') {
+          const moved = await this.#movedBySignIn(handle, opened, tokens, need)
+          if (moved === undefined) return tokens
+          opened = moved
+          continue
+        }
+        // 3. Near its end: hand it out now, refresh beside it. Unless the refresh would kill what is handed out.
+        if (verdict === 'use_and_refresh_ahead' && !handle.client.provider.refreshEndsAccessToken) {
+          this.#refreshAhead(handle, opened)
+          return tokens
+        }
       }
       const outcome = await this.#refreshOnce(handle, opened, 'wait')
-      if (outcome.kind === 'failed') return bearFailure(outcome, tokens, need, this.#clock.now())
+      if (outcome.kind === 'failed') return bearFailure(outcome, grant, need, this.#clock.now())
       opened = outcome.opened
     }
-    const { tokens } = liveGrant(handle, opened)
-    if (isUsable(tokens, need, this.#clock.now())) return tokens
+    const grant = renewableGrant(handle, opened)
+    if (grant.state === 'live' && isUsable(grant.tokens, need, this.#clock.now())) return grant.tokens
     throw failureError({ code: 'as_unavailable', reason: 'contention' }, handle.client.provider)
   }
 
   /** The grant as it stands; `undefined` when it is gone or was tampered with. Never refreshes. */
-  async read(handle: GrantHandle): Promise<Grant | undefined> {
-    return (await this.#records.find(handle.ref))?.grant
+  async read(handle: Pick<GrantHandle, 'ref' | 'keepSeconds'>): Promise<Grant | undefined> {
+    return (await this.#records.find(handle))?.grant
   }
 
   /** Seals a new grant for the step that writes it. */
@@ -134,6 +149,26 @@ export class Vault {
     this.#isClosed = true
     await this.#refreshes.settled()
     await this.#held.flush()
+  }
+
+  #assess(handle: GrantHandle, grant: LiveGrant | EmptyGrant, need: Need, jitter: number): Verdict {
+    if (grant.state === 'empty') return 'refresh'
+    const canRefresh = handle.client.canRefresh(grant.tokens)
+    return assess(grant.tokens, need, this.#clock.now(), { canRefresh, jitter })
+  }
+
+  /**
+   * A young token was refused. Where a new token set kills all earlier ones, another device may be signing in just now:
+   * then its token set is about to be stored.
+   */
+  async #movedBySignIn(
+    handle: GrantHandle,
+    opened: OpenedGrant,
+    tokens: TokenSet,
+    need: Need,
+  ): Promise<OpenedGrant | undefined> {
+    if (!handle.client.provider.exclusive || tokens.accessToken !== need.rejectedToken) return undefined
+    return this.#records.moved(handle, opened, waitForSignInSeconds)
   }
 
   // 1. In this process one refresh per grant at a time. It belongs to no caller, so none can cancel it.
@@ -170,14 +205,26 @@ export class Vault {
     const lease = new Lease(this.#store.leases, handle.ref, this.#clock)
     const deadline = new Deadline(this.#clock, waitForOtherMs)
     try {
-      while (!(await lease.take())) {
-        if (whenTaken === 'leave_it_to_them') return { kind: 'grant', opened: seen }
-        const outcome = await this.#waitForOther(handle, seen, deadline)
+      for (;;) {
+        const isTaken = !(await lease.take())
+        if (isTaken && whenTaken === 'leave_it_to_them') return { kind: 'grant', opened: seen }
+        const outcome = isTaken
+          ? await this.#waitForOther(handle, seen, deadline)
+          : ((await this.#refreshUnder(lease, handle, seen)) ??
+            (await this.#waitForOther(handle, seen, deadline)))
         if (outcome !== undefined) return outcome
       }
     } finally {
       deadline.cancel()
     }
+  }
+
+  /** `undefined`: another process found the token set dead and waits whether a sign-in replaces it. */
+  async #refreshUnder(
+    lease: Lease,
+    handle: GrantHandle,
+    seen: OpenedGrant,
+  ): Promise<RefreshOutcome | undefined> {
     try {
       return await new Refresh(this.#parts, handle, seen, lease).run()
     } finally {
@@ -196,7 +243,8 @@ export class Vault {
       const settled = settledBy(handle, seen, observed, this.#clock.now())
       if (settled !== undefined) return settled.kind === 'failed' ? { ...settled, sent: true } : settled
       await sleep(this.#clock, 50 + Math.random() * 100)
-      if (observed.leaseOwner === undefined) return undefined
+      const isOpen = isBeingSettled(observed.attempt, seen.version, this.#clock.now())
+      if (observed.leaseOwner === undefined && !isOpen) return undefined
     }
     const error = failureError({ code: 'as_unavailable', reason: 'timeout' }, handle.client.provider)
     return { kind: 'failed', error, sent: true }
@@ -206,10 +254,12 @@ export class Vault {
 /** A valid token carries its caller over any failure that does not end the grant. */
 function bearFailure(
   { error, sent }: Extract<RefreshOutcome, { kind: 'failed' }>,
-  tokens: TokenSet,
+  grant: LiveGrant | EmptyGrant,
   need: Need,
   now: number,
 ): TokenSet {
+  if (grant.state === 'empty') throw error
+  const { tokens } = grant
   const isFinal = error.code === 'login_required' && error.reason !== 'refused'
   if (!isFinal && isUsable(tokens, need, now)) return tokens
   // Nothing was tried because a cool-down runs: the resource server's refusal stands.

@@ -1,0 +1,157 @@
+import { LatchkeyError } from '../errors.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
+import type { TokenSet } from '../protocol/token.ts'
+import type { User } from '../protocol/user.ts'
+import { keptSeconds } from '../session/kept-accounts.ts'
+import { type GrantOwner, subjectGrantId } from '../session/record.ts'
+import type { BroughtAccount } from '../session/sessions.ts'
+import type { GrantRef, Joined, Member } from '../store/store.ts'
+import type { LiveGrant } from '../vault/grant.ts'
+import type { FlowContext } from './context.ts'
+import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
+
+/** A redeemed code, and whose it is. */
+export interface Redeemed {
+  readonly client: SignInClient
+  readonly code: RedeemedCode
+  readonly user: User
+  /** The scope that was asked for. */
+  readonly requestedScope: readonly string[]
+  /** Epoch seconds of the user's authorization. @default when the tokens were received */
+  readonly authorizedAt?: number
+}
+
+/** Whose the grants of a provider are. */
+export function ownerOf({
+  provider: { keepAccounts, exclusive },
+}: Pick<SignInClient, 'provider'>): GrantOwner {
+  if (keepAccounts === true) return 'user'
+  return exclusive ? 'subject' : 'session'
+}
+
+/** Where the grant of a subject lies that does not belong to one session. */
+export function subjectRef(subject: string): GrantRef {
+  return { slot: subject, id: subjectGrantId }
+}
+
+/** The token set of a redeemed code on its way into the store, and what becomes of it if it does not get there. */
+export class Landing {
+  readonly account: BroughtAccount
+  readonly #context: FlowContext
+  readonly #redeemed: Redeemed
+  readonly #userId: string
+  /** The token set that is stored for nobody: ours when an older one stays, the older one when ours replaced it. */
+  #leftOver: TokenSet | undefined
+  #isStored = false
+
+  constructor(context: FlowContext, redeemed: Redeemed, userId: string) {
+    const { client, user } = redeemed
+    this.#context = context
+    this.#redeemed = redeemed
+    this.#userId = userId
+    const subject = subjectKey(client, user.id)
+    const owner = ownerOf(client)
+    const named = { provider: client.provider.id, id: user.id, subject }
+    this.account = {
+      ...named,
+      grant:
+        owner === 'session'
+          ? { owner, seal: (ref) => context.vault.seal(ref, newGrant(redeemed)) }
+          : { owner, admit: (member) => this.#admit(owner, named, member) },
+    }
+  }
+
+  /** After the session is stored: revokes the token set that nobody uses any more. */
+  settle(): void {
+    const { client, code } = this.#redeemed
+    const left = this.#leftOver
+    // Elsewhere the new one has killed it already, or revoking it would end the new one too.
+    if (left === undefined || client.provider.exclusive) return
+    if (left !== code.tokens && left.refreshToken === code.tokens.refreshToken) return
+    void this.#context.revocations.discard(client, left)
+  }
+
+  /** After a failure: the token set is used by others who share it, or else revoked. */
+  async abandon(): Promise<void> {
+    if (this.#isStored) this.settle()
+    else await abandon(this.#context, this.#redeemed)
+  }
+
+  async #admit(
+    owner: 'subject' | 'user',
+    account: { readonly provider: string; readonly id: string; readonly subject: string },
+    member: Member,
+  ): Promise<Joined> {
+    const { vault, kept, clock } = this.#context
+    const { client, code, requestedScope } = this.#redeemed
+    const sessionSeconds = Math.max(1, Math.ceil(member.expiresAt - clock.now()))
+    const brought = await vault.subjectGrants.bring({
+      ref: subjectRef(account.subject),
+      tokens: code.tokens,
+      requestedScope,
+      holder: owner === 'user' ? this.#userId : undefined,
+      member,
+      ttlSeconds: owner === 'user' ? keptSeconds : sessionSeconds,
+      isAlive: aliveCheck(client, code),
+      authorizedAt: authorizedAt(this.#redeemed),
+    })
+    if (brought.stored === 'nothing') throw new Error('A session was to join its subject and did not.')
+    this.#isStored = true
+    this.#leftOver = brought.stored === 'theirs' ? code.tokens : (brought.replaced ?? this.#leftOver)
+    if (owner === 'user') await kept.add(this.#userId, account)
+    return brought
+  }
+}
+
+/**
+ * A redeemed code that no session gets. Where it has killed all earlier token sets of its user, it takes their place,
+ * so that their sessions go on; elsewhere it is revoked. Never rejects.
+ */
+export async function abandon(context: FlowContext, redeemed: Redeemed): Promise<void> {
+  const { client, code } = redeemed
+  const isUsed = client.provider.exclusive && (await takePlace(context, redeemed))
+  if (!isUsed) await context.revocations.discard(client, code.tokens)
+}
+
+/** True unless nothing stands there whose place could be taken. */
+async function takePlace({ vault }: FlowContext, redeemed: Redeemed): Promise<boolean> {
+  const { client, code, user, requestedScope } = redeemed
+  try {
+    const { stored } = await vault.subjectGrants.bring({
+      ref: subjectRef(subjectKey(client, user.id)),
+      tokens: code.tokens,
+      requestedScope,
+      holder: undefined,
+      member: undefined,
+      ttlSeconds: 1,
+      isAlive: aliveCheck(client, code),
+      authorizedAt: authorizedAt(redeemed),
+    })
+    return stored !== 'nothing'
+  } catch (error) {
+    if (!LatchkeyError.is(error)) throw error
+    return true
+  }
+}
+
+function newGrant(redeemed: Redeemed): LiveGrant {
+  const { tokens } = redeemed.code
+  return { state: 'live', tokens, authorizedAt: authorizedAt(redeemed), refreshCount: 0 }
+}
+
+function authorizedAt({ code, authorizedAt = code.tokens.receivedAt }: Redeemed): number {
+  return authorizedAt
+}
+
+/** Asks whether the token set still lives, where another sign-in may have killed it. */
+export function aliveCheck(client: SignInClient, code: RedeemedCode): (() => Promise<boolean>) | undefined {
+  if (!client.provider.exclusive) return undefined
+  return () =>
+    client.profile(code).then(
+      () => true,
+      (error: unknown) => {
+        if (LatchkeyError.is(error) && error.reason === 'userinfo_unauthorized') return false
+        throw error
+      },
+    )
+}

@@ -1,0 +1,82 @@
+import { subjectKey } from '../protocol/subject-key.ts'
+import type { TokenSet } from '../protocol/token.ts'
+import type { User } from '../protocol/user.ts'
+import type { BroughtAccount } from '../session/sessions.ts'
+import { Landing, ownerOf, subjectRef } from './brought-account.ts'
+import type { FlowContext } from './context.ts'
+import { keptBeside } from './kept.ts'
+import type { SignInClient } from './sign-in-client.ts'
+
+/** A sign-in that no browser made. */
+export interface SessionRequest {
+  readonly client: SignInClient
+  readonly user: User
+  /** Absent: who keeps the account, else the account itself. */
+  readonly userId: string | undefined
+  /** Absent: the account is there, and its API cannot be used. */
+  readonly tokens: TokenSet | undefined
+  /** Epoch seconds. */
+  readonly authorizedAt: number | undefined
+}
+
+/**
+ * Stores a session as a sign-in does, and returns its `Set-Cookie` value.
+ * @throws {LatchkeyError} `account_in_use`, `store_unavailable`
+ */
+export async function createSession(context: FlowContext, request: SessionRequest): Promise<string> {
+  const { client, user } = request
+  const userId = request.userId ?? (await defaultUserId(context, client, user))
+  const landing = landingOf(context, request, userId)
+  try {
+    const { setCookie } = await context.sessions.signIn({
+      current: undefined,
+      user,
+      userId,
+      account: landing?.account ?? accountWithoutTokens(context, client, user),
+      kept: await keptBeside(context, userId),
+      completed: { transaction: '', returnTo: '/', subject: '', scope: [], at: context.clock.now() },
+    })
+    return setCookie
+  } catch (error) {
+    await landing?.abandon()
+    throw error
+  }
+}
+
+function landingOf(
+  context: FlowContext,
+  { client, user, tokens, authorizedAt }: SessionRequest,
+  userId: string,
+): Landing | undefined {
+  if (tokens === undefined) return undefined
+  const authorized = authorizedAt === undefined ? {} : { authorizedAt }
+  const redeemed = { client, user, code: { tokens }, requestedScope: tokens.scope, ...authorized }
+  return new Landing(context, redeemed, userId)
+}
+
+async function defaultUserId({ vault }: FlowContext, client: SignInClient, user: User): Promise<string> {
+  const isKept = ownerOf(client) === 'user'
+  const keptBy = isKept
+    ? await vault.subjectGrants.holder(subjectRef(subjectKey(client, user.id)))
+    : undefined
+  return keptBy ?? `${user.provider}:${user.id}`
+}
+
+/** The user is signed in there; whoever needs the API is sent through a consent. */
+function accountWithoutTokens(
+  { vault, store, clock }: FlowContext,
+  client: SignInClient,
+  user: User,
+): BroughtAccount {
+  const subject = subjectKey(client, user.id)
+  const owner = ownerOf(client)
+  const named = { provider: user.provider, id: user.id, subject }
+  if (owner !== 'session') {
+    return { ...named, grant: { owner, admit: (member) => store.subjects.join(subject, member) } }
+  }
+  const ended = { state: 'ended', reason: 'no_tokens', scope: [], refreshCount: 0 } as const
+  return {
+    ...named,
+    grant: { owner, seal: (ref) => vault.seal(ref, { ...ended, authorizedAt: clock.now() }) },
+  }
+}

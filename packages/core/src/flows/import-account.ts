@@ -1,0 +1,97 @@
+import { digest } from '../crypto/digest.ts'
+import { LatchkeyError } from '../errors.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
+import type { TokenSet } from '../protocol/token.ts'
+import { keptSeconds } from '../session/kept-accounts.ts'
+import type { GrantRef } from '../store/store.ts'
+import type { GrantHandle } from '../vault/grant.ts'
+import type { Vault } from '../vault/vault.ts'
+import { aliveCheck, subjectRef } from './brought-account.ts'
+import type { FlowContext } from './context.ts'
+import type { SignInClient, UserProfile } from './sign-in-client.ts'
+
+/** Tokens of a user from elsewhere, whose account is not known yet. */
+export interface ImportRequest {
+  readonly client: SignInClient
+  readonly userId: string
+  readonly tokens: TokenSet
+  /** Epoch seconds. */
+  readonly authorizedAt: number
+}
+
+const imported = 'imported'
+
+/**
+ * Keeps an account for a user by tokens from elsewhere. They get a place in the store first and are refreshed there
+ * when they have expired, so that a rotated refresh token is not lost whatever fails afterwards: calling again with the
+ * same tokens goes on where it stopped, and does nothing once it is done. An account that is kept already stays as it is.
+ *
+ * @throws {LatchkeyError} `login_required`: the tokens are dead. `account_in_use`: another user keeps the account.
+ * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, `store_unavailable`: nothing is lost, call again.
+ */
+export async function importAccount(
+  context: FlowContext,
+  { client, userId, tokens, authorizedAt }: ImportRequest,
+): Promise<void> {
+  const { store, vault, kept } = context
+  const { id: provider } = client.provider
+  const handle: GrantHandle = {
+    ref: placeFor(client, userId, tokens),
+    client,
+    account: { provider, id: imported },
+  }
+  const first = { state: 'live', tokens, authorizedAt, refreshCount: 0 } as const
+  await store.grants.create(handle.ref, vault.seal(handle.ref, first), keptSeconds)
+  const standing = await vault.read(handle)
+  if (standing?.state === 'ended' && standing.reason === imported) return
+  const { user } = await profileOf(vault, handle, client)
+  const current = await store.grants.read(handle.ref)
+  const newest = current && vault.open(handle.ref, current)
+  if (current === undefined || newest?.state !== 'live') throw dead(provider)
+  const subject = subjectKey(client, user.id)
+  await vault.subjectGrants.bring({
+    ref: subjectRef(subject),
+    tokens: newest.tokens,
+    requestedScope: newest.tokens.scope,
+    holder: userId,
+    member: undefined,
+    ttlSeconds: keptSeconds,
+    isAlive: aliveCheck(client, { tokens: newest.tokens }),
+    authorizedAt,
+    yields: true,
+  })
+  await kept.add(userId, { provider, id: user.id, subject })
+  const done = { state: 'ended', reason: imported, scope: [], authorizedAt, refreshCount: 0 } as const
+  await store.grants.commit(handle.ref, current.version, vault.seal(handle.ref, done))
+}
+
+/** Where these very tokens of this user wait until it is known whose they are. */
+function placeFor(client: SignInClient, userId: string, tokens: TokenSet): GrantRef {
+  const secret = tokens.refreshToken ?? tokens.accessToken
+  return { slot: digest('import', client.identity(), userId, secret), id: 'grant' }
+}
+
+/** Asks who it is, with a token that was refreshed if need be. */
+async function profileOf(
+  vault: Pick<Vault, 'fresh'>,
+  handle: GrantHandle,
+  client: SignInClient,
+): Promise<UserProfile> {
+  const tokens = await vault.fresh(handle, { minTtlSeconds: 0 })
+  try {
+    return await client.profile({ tokens })
+  } catch (error) {
+    if (!LatchkeyError.is(error) || error.reason !== 'userinfo_unauthorized') throw error
+    const renewed = await vault.fresh(handle, { minTtlSeconds: 0, rejectedToken: tokens.accessToken })
+    if (renewed.accessToken === tokens.accessToken) throw dead(client.provider.id)
+    return client.profile({ tokens: renewed })
+  }
+}
+
+function dead(provider: string): LatchkeyError {
+  return new LatchkeyError(
+    'login_required',
+    `The imported tokens are refused by "${provider}": their user must sign in again.`,
+    { provider, reason: 'grant_ended' },
+  )
+}

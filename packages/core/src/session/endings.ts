@@ -1,0 +1,163 @@
+import { storeUnavailable } from '../store/guarded-store.ts'
+import type { GrantRef, VersionedRecord } from '../store/store.ts'
+import { grantRefOf, type SessionAccount, type SessionRecord, subjectGrantId } from './record.ts'
+import { type Left, locatorOf, type SessionIndex, userKey } from './session-index.ts'
+import type { Session, SessionSlots } from './session-slots.ts'
+
+/** A grant that is no longer stored. */
+export interface EndedGrant {
+  readonly account: SessionAccount
+  readonly ref: GrantRef
+  readonly record: VersionedRecord
+  /** No other session of this account is left, so its whole authorization may be revoked. */
+  readonly lastOfSubject: boolean
+}
+
+/** An index whose sessions are ended together. */
+export interface Ending {
+  readonly key: string
+  /** The session's place in that index, if it is one of those to end. */
+  readonly membership: (record: SessionRecord) => SessionRecord['membership'] | undefined
+}
+
+/** How often a step starts over because the session changed under it. */
+const attempts = 4
+
+/** How sessions end: the session's slot first, then the subjects, then the user's index. */
+export class SessionEndings {
+  readonly #slots: SessionSlots
+  readonly #index: SessionIndex
+  readonly #absoluteSeconds: number
+
+  constructor(slots: SessionSlots, index: SessionIndex, absoluteSeconds: number) {
+    this.#slots = slots
+    this.#index = index
+    this.#absoluteSeconds = absoluteSeconds
+  }
+
+  /**
+   * Ends a session. What it returns is to be revoked. A sign-in of the same browser that was faster ends with it.
+   * @throws {LatchkeyError} `store_unavailable`: the session may or may not be there still.
+   */
+  async end(session: Session): Promise<readonly EndedGrant[]> {
+    let current = session
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const ended = await this.#endOnce(current)
+      if (ended !== 'moved') return ended
+      const moved = await this.#slots.load(current.locator)
+      if (moved === undefined) return []
+      current = moved
+    }
+    throw storeUnavailable('contended')
+  }
+
+  /**
+   * Ends every session that is in an index now, and refuses those that are on their way into it: a sign-in that begins
+   * later is not affected. Returns how many ended and what is to be revoked.
+   * @throws {LatchkeyError} `store_unavailable`: some may have ended; ask again.
+   */
+  async endAll({ key, membership }: Ending): Promise<{ count: number; grants: readonly EndedGrant[] }> {
+    const { notBefore, memberIds } = await this.#index.end(key, this.#absoluteSeconds)
+    const isMeant = (record: SessionRecord, memberId: string): boolean => {
+      const own = membership(record)
+      return own !== undefined && own.id === memberId && own.joinedAt <= notBefore
+    }
+    const ended = await Promise.all(memberIds.map((id) => this.#endMember(id, isMeant)))
+    const done = ended.filter((one) => one !== undefined)
+    return { count: done.length, grants: done.flat() }
+  }
+
+  /**
+   * Takes an account out of a session that it was brought to or kept in; `undefined` when it is not there any more.
+   * @param isMeant tells the account in the session as it stands at that moment.
+   * @throws {LatchkeyError} `store_unavailable`
+   */
+  async removeAccount(
+    locator: string,
+    isMeant: (account: SessionAccount, record: SessionRecord) => boolean,
+  ): Promise<readonly EndedGrant[] | undefined> {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const current = await this.#slots.peek(locator)
+      const account = current?.record.accounts.find((one) => isMeant(one, current.record))
+      if (current === undefined || account === undefined) return undefined
+      const { accounts } = current.record
+      const record = { ...current.record, accounts: accounts.filter((one) => one !== account) }
+      const deleteGrants = account.owner === 'session' ? [account.grantId] : []
+      const written = await this.#slots.write({ locator, current, record, putGrants: [], deleteGrants })
+      if (written.outcome === 'written') return this.#leaveSubjects(locator, [account], written.deletedGrants)
+    }
+    throw storeUnavailable('contended')
+  }
+
+  /** The locators of all sessions in a subject's or user's index. */
+  async locators(key: string): Promise<readonly string[]> {
+    return (await this.#index.members(key)).map(locatorOf)
+  }
+
+  /** After a write that took `accounts` out of a session: what ended with them. */
+  async replaced(
+    before: Session,
+    after: SessionRecord,
+    accounts: readonly SessionAccount[],
+    deletedGrants: readonly (VersionedRecord | undefined)[],
+  ): Promise<readonly EndedGrant[]> {
+    const { userId, membership } = before.record
+    if (membership.id !== after.membership.id) await this.#index.leave(userKey(userId), membership)
+    return this.#leaveSubjects(before.locator, accounts, deletedGrants)
+  }
+
+  /** After a write that did not happen: takes back the places in the indexes that it was to have. */
+  async leave(
+    { userId, membership }: SessionRecord,
+    current: Session | undefined,
+    accounts: readonly SessionAccount[],
+  ): Promise<void> {
+    if (current?.record.membership.id !== membership.id) await this.#index.leave(userKey(userId), membership)
+    await Promise.all(accounts.map((account) => this.#leaveSubject(account)))
+  }
+
+  async #endMember(
+    memberId: string,
+    isMeant: (record: SessionRecord, memberId: string) => boolean,
+  ): Promise<readonly EndedGrant[] | undefined> {
+    const locator = locatorOf(memberId)
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const session = await this.#slots.peek(locator)
+      if (session === undefined || !isMeant(session.record, memberId)) return undefined
+      const ended = await this.#endOnce(session)
+      if (ended !== 'moved') return ended
+    }
+    throw storeUnavailable('contended')
+  }
+
+  async #endOnce(session: Session): Promise<readonly EndedGrant[] | 'moved'> {
+    const { accounts, userId, membership } = session.record
+    const ids = accounts.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId)
+    const deleted = await this.#slots.delete(session, ids)
+    if (deleted.outcome === 'moved') return 'moved'
+    const ended = await this.#leaveSubjects(session.locator, accounts, deleted.deletedGrants)
+    await this.#index.leave(userKey(userId), membership)
+    return ended
+  }
+
+  /** @param deletedGrants those of the session-owned accounts, in their order. */
+  async #leaveSubjects(
+    locator: string,
+    accounts: readonly SessionAccount[],
+    deletedGrants: readonly (VersionedRecord | undefined)[],
+  ): Promise<readonly EndedGrant[]> {
+    const sessionOwned = accounts.filter(({ owner }) => owner === 'session')
+    const ended = accounts.map(async (account) => {
+      const { count, deletedGrant } = await this.#leaveSubject(account)
+      const record = account.owner === 'session' ? deletedGrants[sessionOwned.indexOf(account)] : deletedGrant
+      if (record === undefined) return []
+      return [{ account, ref: grantRefOf(locator, account), record, lastOfSubject: count === 0 }]
+    })
+    return (await Promise.all(ended)).flat()
+  }
+
+  #leaveSubject({ subject, owner, membership }: SessionAccount): Promise<Left> {
+    if (membership === undefined) return Promise.resolve({ count: Number.POSITIVE_INFINITY })
+    return this.#index.leave(subject, membership, owner === 'subject' ? subjectGrantId : undefined)
+  }
+}

@@ -1,0 +1,98 @@
+import { randomId } from '../crypto/random.ts'
+import { SealError, type Sealer } from '../crypto/seal.ts'
+import { list, object, sealedObject, text } from '../crypto/sealed-json.ts'
+import type { Logger } from '../log.ts'
+import { recordUnreadable, storeUnavailable } from '../store/guarded-store.ts'
+import type { UserStore, VersionedRecord } from '../store/store.ts'
+import type { SessionAccount } from './record.ts'
+import { userKey } from './session-index.ts'
+
+/** An account kept for a user: whose grant lies in its subject's slot, whether or not anybody is signed in. */
+export type KeptAccount = Pick<SessionAccount, 'provider' | 'id' | 'subject'>
+
+/** So long an account is kept that nobody uses. */
+export const keptSeconds: number = 180 * 86_400
+/** Format of the JSON inside the seal. A process that meets a higher one leaves the record alone. */
+const schema = 1
+const writeAttempts = 8
+
+/** Which accounts each user keeps. */
+export class KeptAccounts {
+  readonly #store: UserStore
+  readonly #sealer: Sealer
+  readonly #log: Logger
+
+  constructor(parts: { readonly store: UserStore; readonly sealer: Sealer; readonly log: Logger }) {
+    this.#store = parts.store
+    this.#sealer = parts.sealer
+    this.#log = parts.log
+  }
+
+  /**
+   * The accounts that a user keeps, oldest first. Looking keeps them for another 180 days.
+   * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
+   */
+  async list(userId: string): Promise<readonly KeptAccount[]> {
+    const record = await this.#store.read(userKey(userId), keptSeconds)
+    return (record && this.#open(userId, record)) ?? []
+  }
+
+  /** Adds an account, once. @throws {LatchkeyError} `store_unavailable` */
+  add(userId: string, { provider, id, subject }: KeptAccount): Promise<void> {
+    return this.#change(userId, (accounts) => {
+      const isThere = accounts.some((one) => one.subject === subject)
+      return isThere ? accounts : [...accounts, { provider, id, subject }]
+    })
+  }
+
+  /** @throws {LatchkeyError} `store_unavailable` */
+  remove(userId: string, subject: string): Promise<void> {
+    return this.#change(userId, (accounts) => accounts.filter((one) => one.subject !== subject))
+  }
+
+  async #change(
+    userId: string,
+    change: (accounts: readonly KeptAccount[]) => readonly KeptAccount[],
+  ): Promise<void> {
+    const key = userKey(userId)
+    for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
+      const standing = await this.#store.read(key, keptSeconds)
+      const accounts = standing === undefined ? [] : this.#open(userId, standing)
+      // Tampered with: it is kept as it is for whoever looks into it.
+      if (accounts === undefined) return
+      const next = change(accounts)
+      if (next.length === accounts.length) return
+      const record = this.#seal(userId, next)
+      const write = (): Promise<'written' | 'moved'> =>
+        this.#store.write(key, standing?.version, record, keptSeconds)
+      if ((await write().catch(write)) === 'written') return
+    }
+    throw storeUnavailable('contended')
+  }
+
+  #seal(userId: string, accounts: readonly KeptAccount[]): VersionedRecord {
+    const version = randomId(128)
+    const plaintext = Buffer.from(JSON.stringify({ schema, accounts }), 'utf8')
+    return { version, sealed: this.#sealer.seal({ kind: 'user', name: userKey(userId), version }, plaintext) }
+  }
+
+  #open(userId: string, { version, sealed }: VersionedRecord): readonly KeptAccount[] | undefined {
+    try {
+      const plaintext = this.#sealer.open({ kind: 'user', name: userKey(userId), version }, sealed)
+      return list(sealedObject(plaintext, schema).accounts).map(accountOf)
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+      this.#log.error(
+        { event: 'vault.corrupt', fault: error.fault },
+        "The record of a user's kept accounts does not open.",
+      )
+      if (error.fault === 'corrupt') return undefined
+      throw recordUnreadable(error.fault)
+    }
+  }
+}
+
+function accountOf(value: unknown): KeptAccount {
+  const from = object(value)
+  return { provider: text(from.provider), id: text(from.id), subject: text(from.subject) }
+}

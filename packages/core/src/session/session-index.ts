@@ -1,0 +1,80 @@
+import { digest } from '../crypto/digest.ts'
+import { randomId } from '../crypto/random.ts'
+import type { Logger } from '../log.ts'
+import type { Joined, Member, SubjectStore, VersionedRecord } from '../store/store.ts'
+import type { Membership } from './record.ts'
+
+/** Key of the index of a user's sessions. Names nobody in clear. */
+export function userKey(userId: string): string {
+  return digest('user', userId)
+}
+
+/** A new place in the indexes for the session at `locator`. */
+export function newMember(locator: string, expiresAt: number): Member {
+  return { id: `${locator}.${randomId(128)}`, expiresAt }
+}
+
+/** The locator of the session that a member of an index is. */
+export function locatorOf(memberId: string): string {
+  return memberId.split('.', 1)[0] ?? memberId
+}
+
+/** What is left of an index after a session left it. */
+export interface Left {
+  /** Infinity when nobody knows, because the store was away. */
+  readonly count: number
+  readonly deletedGrant?: VersionedRecord
+}
+
+/** Which sessions a subject or a user has. */
+export class SessionIndex {
+  readonly #subjects: SubjectStore
+  readonly #log: Logger
+
+  constructor(subjects: SubjectStore, log: Logger) {
+    this.#subjects = subjects
+    this.#log = log
+  }
+
+  /** Asked for once more when the answer is lost: joining twice is harmless. */
+  join(key: string, member: Member): Promise<Joined> {
+    const join = (): Promise<Joined> => this.#subjects.join(key, member)
+    return join().catch(join)
+  }
+
+  /** True when all sessions of the index were ended after this one joined it. */
+  async hasEnded(key: string, { id, joinedAt }: Membership, expiresAt: number): Promise<boolean> {
+    const { notBefore } = await this.join(key, { id, expiresAt })
+    return notBefore !== undefined && joinedAt <= notBefore
+  }
+
+  /** The session is over already, so a store failure stops nothing here. */
+  leave(key: string, { id }: Pick<Membership, 'id'>, grantId?: string): Promise<Left> {
+    const leave = async (): Promise<Left> => {
+      const { left, ...rest } = await this.#subjects.leave(key, id, grantId)
+      return { count: left, ...rest }
+    }
+    return leave()
+      .catch(leave)
+      .catch(() => {
+        const message =
+          'The index of sessions was not told of an end: for a while this account may not be revoked.'
+        this.#log.warn({ event: 'revocation.failed', reason: 'index' }, message)
+        return { count: Number.POSITIVE_INFINITY }
+      })
+  }
+
+  /** Refuses every session that joined until now, and says which joined. Asked for once more when the answer is lost. */
+  end(key: string, ttlSeconds: number): Promise<{ notBefore: number; memberIds: readonly string[] }> {
+    const end = (): ReturnType<SubjectStore['end']> => this.#subjects.end(key, ttlSeconds)
+    return end().catch(end)
+  }
+
+  members(key: string): Promise<readonly string[]> {
+    return this.#subjects.members(key)
+  }
+
+  count(key: string): Promise<number> {
+    return this.#subjects.count(key)
+  }
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../clock.ts'
+import type { Sealer } from '../crypto/seal.ts'
+import type { Logger } from '../log.ts'
+import type {
+  GrantWrite,
+  SessionDeleteOutcome,
+  SessionStore,
+  SessionWriteOutcome,
+  VersionedRecord,
+} from '../store/store.ts'
+import { OpenedSessions } from './opened-sessions.ts'
+import type { SessionRecord } from './record.ts'
+
+/** A sign-in session as it stood in the store a moment ago. */
+export interface Session {
+  readonly locator: string
+  readonly version: string
+  readonly record: SessionRecord
+}
+
+/** One change of a session's slot, all of it or nothing. */
+export interface SlotChange {
+  readonly locator: string
+  /** What must stand there now; `undefined`: nothing may. */
+  readonly current: Session | undefined
+  readonly record: SessionRecord
+  readonly putGrants: readonly GrantWrite[]
+  readonly deleteGrants: readonly string[]
+}
+
+/** How a change of a slot went. */
+export type SlotOutcome =
+  | {
+      readonly outcome: 'written'
+      readonly session: Session
+      readonly deletedGrants: readonly (VersionedRecord | undefined)[]
+    }
+  | { readonly outcome: 'moved' }
+
+/** Session records in the store: sealed on the way in, opened and refused past their time on the way out. */
+export class SessionSlots {
+  readonly #store: SessionStore
+  readonly #clock: Clock
+  readonly #idleSeconds: number
+  readonly #opened: OpenedSessions
+
+  constructor(parts: {
+    readonly store: SessionStore
+    readonly sealer: Sealer
+    readonly clock: Clock
+    readonly log: Logger
+    readonly idleSeconds: number
+  }) {
+    this.#store = parts.store
+    this.#clock = parts.clock
+    this.#idleSeconds = parts.idleSeconds
+    this.#opened = new OpenedSessions(parts.sealer, parts.log)
+  }
+
+  /**
+   * The session in a slot, its idle time renewed.
+   * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
+   */
+  async load(locator: string): Promise<Session | undefined> {
+    const ttlSeconds = this.#ttlSeconds(this.#opened.expiresAt(locator))
+    return this.#open(locator, await this.#store.read(locator, ttlSeconds))
+  }
+
+  /** The session in a slot, for a look that is no visit of its user's. @throws as {@link SessionSlots.load} */
+  async peek(locator: string): Promise<Session | undefined> {
+    return this.#open(locator, await this.#store.peek(locator))
+  }
+
+  /** A write whose answer was lost is asked for once more: the store answers the same for the same record. */
+  async write({ locator, current, record, putGrants, deleteGrants }: SlotChange): Promise<SlotOutcome> {
+    const sealed = this.#opened.seal(locator, record)
+    const write = {
+      expectedVersion: current?.version,
+      record: sealed,
+      ttlSeconds: this.#ttlSeconds(record.expiresAt),
+      putGrants,
+      deleteGrants,
+    }
+    const send = (): Promise<SessionWriteOutcome> => this.#store.write(locator, write)
+    const written = await send().catch(send)
+    if (written.outcome === 'moved') return written
+    return { ...written, session: { locator, version: sealed.version, record } }
+  }
+
+  /** Deletes the session as it stood, with the named grants of its slot. Asked for once more when the answer is lost. */
+  async delete({ locator, version }: Session, grantIds: readonly string[]): Promise<SessionDeleteOutcome> {
+    const send = (): Promise<SessionDeleteOutcome> => this.#store.delete(locator, version, grantIds)
+    const deleted = await send().catch(send)
+    if (deleted.outcome === 'deleted') this.#opened.forget(locator)
+    return deleted
+  }
+
+  #open(locator: string, found: VersionedRecord | undefined): Session | undefined {
+    const record = found && this.#opened.open(locator, found)
+    if (found === undefined || record === undefined || record.expiresAt <= this.#clock.now()) return undefined
+    return { locator, version: found.version, record }
+  }
+
+  /** The idle time, or what is left until `expiresAt` when that is less. */
+  #ttlSeconds(expiresAt: number | undefined): number {
+    if (expiresAt === undefined) return this.#idleSeconds
+    return Math.max(1, Math.min(this.#idleSeconds, Math.ceil(expiresAt - this.#clock.now())))
+  }
+}

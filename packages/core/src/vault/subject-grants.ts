@@ -1,0 +1,189 @@
+import { type Clock, Deadline, sleep } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import type { TokenSet } from '../protocol/token.ts'
+import { storeUnavailable } from '../store/guarded-store.ts'
+import type { AdmissionOutcome, GrantRef, Joined, Member, Store, VersionedRecord } from '../store/store.ts'
+import type { GrantCodec } from './codec.ts'
+import type { LiveGrant } from './grant.ts'
+import type { GrantRecords, OpenedGrant, StandingGrant } from './grant-records.ts'
+import { Lease } from './lease.ts'
+
+/** As long as a refresh may hold the lease. */
+const waitForLeaseMs = 15_000
+const attempts = 8
+
+/** A token set of a sign-in on its way into its subject's slot. */
+export interface BroughtTokens {
+  readonly ref: GrantRef
+  readonly tokens: TokenSet
+  /** The scope that was asked for. */
+  readonly requestedScope: readonly string[]
+  /** The user who keeps the account; absent: it ends with its last session. */
+  readonly holder: string | undefined
+  /** The session that brings it; absent: none does, and the grant must stand already. */
+  readonly member: Member | undefined
+  /** The grant lives at least so long from now. */
+  readonly ttlSeconds: number
+  /**
+   * Present where a new token set kills all earlier ones: asks the authorization server whether this one still lives.
+   */
+  readonly isAlive: (() => Promise<boolean>) | undefined
+  /** Epoch seconds of the user's authorization. */
+  readonly authorizedAt: number
+  /** A live grant that stands there stays, whatever this one is worth. */
+  readonly yields?: true
+}
+
+/** How {@link SubjectGrants.bring} went. */
+export type Brought =
+  | ({ readonly stored: 'ours' | 'theirs'; readonly replaced?: TokenSet } & Joined)
+  /** No session brings it and none stands there. */
+  | { readonly stored: 'nothing' }
+
+/** What {@link SubjectGrants} works with. */
+export interface SubjectGrantParts {
+  readonly store: Pick<Store, 'subjects' | 'leases'>
+  readonly records: GrantRecords
+  readonly codec: GrantCodec
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Grants that lie in their subject's own slot, shared by all sessions of the subject or kept for a user. A sign-in
+ * stores its token set and its session in one step; of two sign-ins at once the one whose tokens still live wins.
+ */
+export class SubjectGrants {
+  readonly #parts: SubjectGrantParts
+
+  constructor(parts: SubjectGrantParts) {
+    this.#parts = parts
+  }
+
+  /** Who keeps the account; `undefined`: nobody. @throws {LatchkeyError} `store_unavailable` */
+  async holder(ref: GrantRef): Promise<string | undefined> {
+    const standing = await this.#parts.records.standing(ref)
+    if (standing !== undefined && standing.opened === undefined) throw storeUnavailable('unreadable')
+    return standing?.opened?.grant.holder
+  }
+
+  /**
+   * Stores the token set over whatever stands there, unless that is newer or grants more.
+   * @throws {LatchkeyError} `account_in_use`: another user keeps the account. `store_unavailable`; and what `isAlive`
+   *   throws.
+   */
+  async bring(brought: BroughtTokens): Promise<Brought> {
+    if (brought.isAlive === undefined) return this.#bring(brought)
+    const lease = new Lease(this.#parts.store.leases, brought.ref, this.#parts.clock)
+    try {
+      // A refresh that runs is left to end. Without the lease the commit still compares, so it is tried all the same.
+      await this.#take(lease)
+      return await this.#bring(brought)
+    } finally {
+      await lease.release()
+    }
+  }
+
+  async #take(lease: Lease): Promise<void> {
+    const { clock, log } = this.#parts
+    const deadline = new Deadline(clock, waitForLeaseMs)
+    try {
+      while (!(await lease.take())) {
+        if (deadline.isOver) {
+          log.warn(
+            { event: 'sign_in.lease_busy' },
+            'A sign-in did not get the lease of its grant and goes on without.',
+          )
+          return
+        }
+        await sleep(clock, 50 + Math.random() * 50)
+      }
+    } finally {
+      deadline.cancel()
+    }
+  }
+
+  async #bring(brought: BroughtTokens): Promise<Brought> {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const standing = await this.#parts.records.standing(brought.ref)
+      if (standing === undefined && brought.member === undefined && brought.holder === undefined)
+        return { stored: 'nothing' }
+      requireSameHolder(standing?.opened, brought)
+      const keepsTheirs = standing?.opened !== undefined && (await keeps(standing.opened, brought))
+      const outcome = keepsTheirs
+        ? await this.#adopt(brought, standing.record, standing.opened)
+        : await this.#replace(brought, standing)
+      if (outcome !== 'moved') return outcome
+    }
+    throw storeUnavailable('contended')
+  }
+
+  /**
+   * The standing grant stays, and so does its version: a refresh that runs must be able to store what it brings. Only a
+   * new holder makes a new version, which happens under the lease alone.
+   */
+  async #adopt(
+    brought: BroughtTokens,
+    standing: VersionedRecord,
+    { grant }: OpenedGrant,
+  ): Promise<Brought | 'moved'> {
+    const { ref, holder } = brought
+    const isKept = holder === undefined || grant.holder === holder
+    const record = isKept ? standing : this.#parts.codec.seal(ref, { ...grant, holder })
+    const outcome = await this.#admit(brought, standing.version, record)
+    return outcome.outcome === 'moved' ? 'moved' : { stored: 'theirs', ...joined(outcome) }
+  }
+
+  async #replace(brought: BroughtTokens, standing: StandingGrant | undefined): Promise<Brought | 'moved'> {
+    const { codec, records } = this.#parts
+    const { ref, tokens, holder } = brought
+    const kept = holder ?? standing?.opened?.grant.holder
+    const grant: LiveGrant = {
+      state: 'live',
+      tokens,
+      authorizedAt: brought.authorizedAt,
+      refreshCount: 0,
+      ...(kept === undefined ? {} : { holder: kept }),
+    }
+    const record = codec.seal(ref, grant)
+    const outcome = await this.#admit(brought, standing?.record.version, record)
+    if (outcome.outcome === 'moved') return 'moved'
+    records.remember(ref, record.version, grant)
+    const before = standing?.opened?.grant
+    const replaced = before?.state === 'live' ? { replaced: before.tokens } : {}
+    return { stored: 'ours', ...replaced, ...joined(outcome) }
+  }
+
+  /** Asked for once more when the answer is lost: the store answers the same for the same record. */
+  #admit(
+    { ref, ttlSeconds, member }: BroughtTokens,
+    expectedVersion: string | undefined,
+    record: VersionedRecord,
+  ): Promise<AdmissionOutcome> {
+    const { subjects } = this.#parts.store
+    const admission = { grantId: ref.id, expectedVersion, record, ttlSeconds, ...(member && { member }) }
+    const admit = (): Promise<AdmissionOutcome> => subjects.admit(ref.slot, admission)
+    return admit().catch(admit)
+  }
+}
+
+/** True when what stands there is to stay: it is newer, or grants more than a plain sign-in asked for. */
+async function keeps({ grant }: OpenedGrant, brought: BroughtTokens): Promise<boolean> {
+  if (grant.state !== 'live') return false
+  if (brought.yields) return true
+  if (brought.isAlive !== undefined) return !(await brought.isAlive())
+  const { tokens, requestedScope } = brought
+  const gotWhatItAsked = requestedScope.every((item) => tokens.scope.includes(item))
+  return gotWhatItAsked && grant.tokens.scope.some((item) => !tokens.scope.includes(item))
+}
+
+function requireSameHolder(standing: OpenedGrant | undefined, { holder }: BroughtTokens): void {
+  const keeper = standing?.grant.holder
+  if (keeper === undefined || holder === undefined || keeper === holder) return
+  throw new LatchkeyError('account_in_use', 'Another user of this app keeps this account.')
+}
+
+function joined({ now, notBefore }: Joined): Joined {
+  return notBefore === undefined ? { now } : { now, notBefore }
+}
