@@ -6,6 +6,7 @@ export {
 } from './authorization-server/client.ts'
 export type { LiveGrant } from './authorization-server/grants.ts'
 export type { IdTokenBuilder, IdTokenChanges } from './authorization-server/id-token.ts'
+export type { IssuedTokens, TokensOptions } from './authorization-server/issued-tokens.ts'
 export type { Claims, KeySet } from './authorization-server/keys.ts'
 export type { Endpoints } from './authorization-server/metadata.ts'
 export type { Policy } from './authorization-server/policy.ts'
@@ -15,6 +16,7 @@ export {
   type AuthorizationServerOptions,
   startAuthorizationServer,
 } from './authorization-server/server.ts'
+export type { GrantType } from './authorization-server/state.ts'
 export type { AuthorizationServerBehaviour } from './authorization-server/token.ts'
 export { TestClock, type TestClockOptions, type TimeSource } from './clock.ts'
 export type { Cookie } from './cookie.ts'
@@ -28,6 +30,7 @@ export type { Behaviour, Faults, FieldsPatch, Hold, HoldOptions, HoldPoint } fro
 export type { ReceivedRequest } from './http/received-request.ts'
 export type { PageResponse } from './page-request.ts'
 export type { PresetOverrides } from './preset-overrides.ts'
+export { ProviderEmulator } from './provider-emulator.ts'
 export { ResourceServer, type ResourceServerOptions, startResourceServer } from './resource-server.ts'
 export { type FoundSecret, SecretMarks } from './secret-marks.ts'
 export { SPOTIFY_SCOPES } from './spotify/accounts.ts'

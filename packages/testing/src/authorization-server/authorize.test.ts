@@ -54,6 +54,12 @@ describe('authorize', () => {
     expect(silent.location).toContain('error=login_required')
   })
 
+  it('redirects at once with autoDeny, with the error and the state alone', async () => {
+    await using f = await fixture({ autoApprove: 'user-ada', policy: { autoDeny: true } })
+    const answer = await f.agent.get(f.authorizeUrl(), { redirect: 'manual' })
+    expect(answer.location).toBe(`${REDIRECT}?error=access_denied&state=s-1`)
+  })
+
   it('sends iss right, wrong, twice or not at all, as the policy says (RFC 9207)', async () => {
     await using f = await fixture({ oidc: true, issuerPath: '/tenant' })
     expect((await f.response()).getAll('iss')).toEqual([f.as.issuer])

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ReceivedRequest } from '../http/received-request.ts'
 import { html, type Reply, redirect, text } from '../http/reply.ts'
+import type { RegisteredClient } from './client.ts'
 import { consentPage, formPostPage } from './consent-page.ts'
 import type { PendingRequest, ServerState } from './state.ts'
 
@@ -13,11 +14,12 @@ export function authorize(request: ReceivedRequest, state: ServerState): Reply {
   // Without a known client and redirect URI there is nobody to send an error to (RFC 6749 §4.1.2.1).
   if (client === undefined) return text(400, 'INVALID_CLIENT: Invalid client')
   const redirectUri = query.get('redirect_uri') ?? ''
-  const refused = state.dialect.refuseRedirectUri(client, redirectUri)
+  const refused = refuseRedirectUri(client, redirectUri, state)
   if (refused !== undefined) return refused
   const pending = pendingRequest(query, redirectUri)
   const problem = problemOf(query, state)
   if (problem !== undefined) return respond(state, pending, problem)
+  if (state.policy.autoDeny) return respond(state, pending, { error: 'access_denied' })
   if (state.policy.autoApprove !== undefined) return approve(state, pending, state.policy.autoApprove)
   if (query.get('prompt') === 'none') return respond(state, pending, { error: 'login_required' })
   const reference = randomBytes(12).toString('hex')
@@ -40,9 +42,20 @@ export function consent(request: ReceivedRequest, state: ServerState): Reply {
   const userId = request.form.get('user')
   const user = state.users.find((one) => one.id === userId)
   if (user === undefined || request.form.has('deny')) {
-    return respond(state, pending, { error: 'access_denied', error_description: 'The user said no' })
+    return respond(state, pending, { error: 'access_denied' })
   }
   return approve(state, pending, user.id)
+}
+
+/** The provider's rules for redirect URIs hold for every client, the registration only where there is one. */
+function refuseRedirectUri(
+  client: RegisteredClient,
+  redirectUri: string,
+  state: ServerState,
+): Reply | undefined {
+  const isRegistered = state.policy.acceptsAnyClient && URL.canParse(redirectUri)
+  const registered = isRegistered ? { ...client, redirectUris: [redirectUri] } : client
+  return state.dialect.refuseRedirectUri(registered, redirectUri)
 }
 
 function pendingRequest(query: URLSearchParams, redirectUri: string): PendingRequest {

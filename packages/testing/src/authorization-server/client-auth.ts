@@ -1,6 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import type { ReceivedRequest } from '../http/received-request.ts'
-import { authMethodsOf, type ClientAuthMethod, type RegisteredClient } from './client.ts'
+import type { ClientAuthMethod, RegisteredClient } from './client.ts'
 import type { OAuthProblem } from './dialect.ts'
 import type { ServerState } from './state.ts'
 
@@ -29,7 +29,7 @@ export async function authenticateClient(
     error: 'invalid_client',
     description: 'Invalid client',
   }
-  if (found !== undefined && authMethodsOf(found.client).includes(found.method)) return found
+  if (found !== undefined && state.dialect.authMethods(found.client).includes(found.method)) return found
   return basic === undefined
     ? refused
     : { ...refused, status: 401, headers: { 'www-authenticate': 'Basic realm="token"' } }
@@ -43,11 +43,10 @@ async function candidate(
   const { form } = request
   if (basic !== undefined) return byBasic(basic, state)
   if (form.has('client_assertion')) return byAssertion(form, state)
-  const client = state.clients.get(form.get('client_id') ?? '')
-  if (client === undefined) return undefined
+  const clientId = form.get('client_id') ?? ''
   const secret = form.get('client_secret')
-  if (secret === null) return { client, method: 'none' }
-  return secret === client.clientSecret ? { client, method: 'client_secret_post' } : undefined
+  const client = secret === null ? state.clients.get(clientId) : state.clients.withSecret(clientId, secret)
+  return client && { client, method: secret === null ? 'none' : 'client_secret_post' }
 }
 
 function byBasic(credentials: string, state: ServerState): AuthenticatedClient | undefined {
@@ -60,11 +59,9 @@ function byBasic(credentials: string, state: ServerState): AuthenticatedClient |
     ...(basicDecoding === 'raw' ? [] : [pair.map(formDecode)]),
     ...(basicDecoding === 'form' ? [] : [pair]),
   ]
-  for (const [clientId = '', secret] of readings) {
-    const client = state.clients.get(clientId)
-    if (client?.clientSecret !== undefined && client.clientSecret === secret) {
-      return { client, method: 'client_secret_basic' }
-    }
+  for (const [clientId = '', secret = ''] of readings) {
+    const client = state.clients.withSecret(clientId, secret)
+    if (client !== undefined) return { client, method: 'client_secret_basic' }
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 import { json, type Reply } from '../http/reply.ts'
-import type { EmulatedUser, RegisteredClient } from './client.ts'
+import { authMethodsOf, type ClientAuthMethod, type EmulatedUser, type RegisteredClient } from './client.ts'
 import type { Brand } from './consent-page.ts'
 import type { Grant } from './grants.ts'
 
@@ -17,7 +17,8 @@ export interface EndpointPaths {
 export interface OAuthProblem {
   readonly status: number
   readonly error: string
-  readonly description: string
+  /** Absent: none is sent. */
+  readonly description: string | undefined
   readonly headers?: Readonly<Record<string, string>>
   /** Set when a refresh token was refused. */
   readonly refusedRefreshToken?: boolean
@@ -27,16 +28,22 @@ export interface OAuthProblem {
 export interface Dialect {
   readonly brand: Brand
   readonly paths: EndpointPaths
+  /** How a client may prove itself. */
+  readonly authMethods: (client: RegisteredClient) => readonly ClientAuthMethod[]
   /** Compares the requested redirect URI with the registered ones; returns the page that refuses it. */
   readonly refuseRedirectUri: (client: RegisteredClient, redirectUri: string) => Reply | undefined
   /** The error answer of token, userinfo and revocation endpoint. */
   readonly problem: (problem: OAuthProblem) => Reply
   /** The userinfo answer. */
   readonly userinfo: (user: EmulatedUser, grant: Grant) => Readonly<Record<string, unknown>>
+  /** What a client takes from the userinfo answer as the user's id, as text. */
+  readonly userId: (user: EmulatedUser) => string
   /** Whether a token answer names the scope. */
   readonly answersScope: (grant: Grant) => boolean
   /** How `expires_in` is written. */
   readonly expiresIn: (seconds: number) => number | string
+  /** Further fields of a token answer. */
+  readonly tokenFields?: (grant: Grant) => Readonly<Record<string, unknown>>
   /** Prefix of opaque access tokens. */
   readonly accessTokenPrefix: string
 }
@@ -58,6 +65,7 @@ export function plainDialect(base: string, oidc: boolean): Dialect {
       revocation: `${base}/revoke`,
       ...(oidc ? { jwks: `${base}/jwks`, discovery: `${base}/.well-known/openid-configuration` } : {}),
     },
+    authMethods: authMethodsOf,
     refuseRedirectUri: (client, redirectUri) =>
       client.redirectUris.includes(redirectUri)
         ? undefined
@@ -68,6 +76,7 @@ export function plainDialect(base: string, oidc: boolean): Dialect {
           }),
     problem: rfcProblem,
     userinfo: plainUserinfo,
+    userId: (user) => user.id,
     answersScope: (grant) => grant.scope.length > 0,
     expiresIn: (seconds) => seconds,
     accessTokenPrefix: 'at_',

@@ -26,7 +26,8 @@ export interface LiveGrant {
 export interface AccessToken {
   readonly token: string
   readonly grant: Grant
-  expiresAt: number
+  readonly lifetimeSeconds: number
+  readonly expiresAt: number
   dead: boolean
 }
 
@@ -47,17 +48,20 @@ export interface Authorization {
   readonly authorizedAt: number
   /** The client went without secret or key. */
   readonly isPublic: boolean
+  /** The grant is this client's. Otherwise it becomes that of the client that uses it first. */
+  readonly isBound: boolean
 }
 
 /** One authorization of one client, with every token that came from it. Only `Grants` changes it. */
 export class Grant implements Authorization {
   readonly id: string
-  readonly clientId: string
+  clientId: string
   readonly userId: string | undefined
   readonly scope: readonly string[]
   readonly nonce: string | undefined
   readonly authorizedAt: number
-  readonly isPublic: boolean
+  isPublic: boolean
+  isBound: boolean
   readonly refreshTokens: RefreshToken[] = []
   readonly accessTokens: AccessToken[] = []
   familyRevoked = false
@@ -72,11 +76,15 @@ export class Grant implements Authorization {
     this.nonce = from.nonce
     this.authorizedAt = from.authorizedAt
     this.isPublic = from.isPublic
+    this.isBound = from.isBound
   }
 }
 
-/** Makes the text of an access token for a grant. */
-export type MintAccessToken = (grant: Grant, lifetimeSeconds: number) => string
+/** The client that presents a refresh token. */
+export type Presenter = Pick<Authorization, 'clientId' | 'isPublic'>
+
+/** Makes the text of an access token for a grant. `issuedAt` is in epoch seconds. */
+export type MintAccessToken = (grant: Grant, issuedAt: number, lifetimeSeconds: number) => string
 
 /** Every grant of a server and the rules by which refresh tokens live and die. */
 export class Grants {
@@ -105,7 +113,8 @@ export class Grants {
   open(from: Authorization): Grant {
     if (this.#policy.exclusive) {
       for (const grant of this.#grants.values()) {
-        if (grant.clientId === from.clientId && grant.userId === from.userId) this.end(grant)
+        const isSameClient = !from.isBound || this.belongsTo(grant, from.clientId)
+        if (isSameClient && grant.userId === from.userId) this.end(grant)
       }
     }
     const grant = new Grant(`grant-${this.#grants.size + 1}`, from)
@@ -113,14 +122,22 @@ export class Grants {
     return grant
   }
 
+  /** Whether a client may use a grant. */
+  belongsTo(grant: Grant, clientId: string): boolean {
+    return !grant.isBound || grant.clientId === clientId
+  }
+
   /** A new access token of the grant. */
-  addAccessToken(grant: Grant): string {
-    const lifetime = this.#policy.accessTokenLifetimeSeconds
-    const token = this.#mint(grant, lifetime)
-    const entry: AccessToken = { token, grant, expiresAt: this.#now() + lifetime, dead: false }
+  addAccessToken(grant: Grant, issuedAt: number = this.#now()): AccessToken {
+    const { accessTokenLifetimeSeconds, applicationTokenLifetimeSeconds } = this.#policy
+    const isApplication = grant.userId === undefined && applicationTokenLifetimeSeconds !== undefined
+    const lifetimeSeconds = isApplication ? applicationTokenLifetimeSeconds : accessTokenLifetimeSeconds
+    const token = this.#mint(grant, issuedAt, lifetimeSeconds)
+    const expiresAt = issuedAt + lifetimeSeconds
+    const entry: AccessToken = { token, grant, lifetimeSeconds, expiresAt, dead: false }
     grant.accessTokens.push(entry)
     this.#byAccessToken.set(token, entry)
-    return token
+    return entry
   }
 
   /** A new refresh token of the grant, the next generation. */
@@ -138,17 +155,19 @@ export class Grants {
   }
 
   /**
-   * Accepts a refresh token or says why not. Accepted: the grant, and whether the token is spent by this
+   * Accepts a refresh token or says why not (`undefined`: nothing is said). Accepted: the grant, and whether the token is spent by this
    * (or answered within its grace time). Used too late, it ends the family if the policy says so.
    */
-  present(token: string, clientId: string): { grant: Grant; inGrace: boolean } | string {
+  present(token: string, by: Presenter): { grant: Grant; inGrace: boolean } | string | undefined {
     const grant = this.#byRefreshToken.get(token)
     const entry = grant?.refreshTokens.find((one) => one.token === token)
-    if (grant === undefined || entry === undefined || grant.clientId !== clientId)
+    if (grant === undefined || entry === undefined || !this.belongsTo(grant, by.clientId))
       return 'Invalid refresh token'
+    if (!grant.isBound) bind(grant, by)
     if (grant.revoked || entry.dead) return 'Refresh token revoked'
     const now = this.#now()
-    if (now >= grant.authorizedAt + this.#policy.refreshTokenLifetimeSeconds) return 'Refresh token expired'
+    if (now >= grant.authorizedAt + this.#policy.refreshTokenLifetimeSeconds)
+      return this.#policy.expiredRefreshTokenText
     if (entry.spentAt === undefined) return { grant, inGrace: false }
     const isPrevious = entry.generation === grant.refreshTokens.length - 2
     if (isPrevious && now < entry.spentAt + this.#policy.graceSeconds) return { grant, inGrace: true }
@@ -217,4 +236,10 @@ export class Grants {
   #isUsable(entry: AccessToken): boolean {
     return !entry.dead && !entry.grant.revoked && this.#now() < entry.expiresAt
   }
+}
+
+function bind(grant: Grant, to: Presenter): void {
+  grant.clientId = to.clientId
+  grant.isPublic = to.isPublic
+  grant.isBound = true
 }

@@ -2,6 +2,11 @@ import type { IdTokenBuilder } from './id-token.ts'
 
 /** What an authorization server always does, as opposed to faults, which come and go. Every field can be set at any time. */
 export interface Policy {
+  /**
+   * A client that is not registered is on first sight, with the secret that it shows first; a redirect URI needs no
+   * registration, but has to follow the provider's rules. @default false
+   */
+  acceptsAnyClient: boolean
   /** A refresh issues a new refresh token and spends the old one; `'public'`: only for clients without a secret or key. @default true */
   rotate: boolean | 'public'
   /** A rotation makes the refresh token before it useless. `false`: every earlier one goes on working. @default true */
@@ -22,8 +27,12 @@ export interface Policy {
   refreshTokens: 'always' | 'offline_access' | 'never'
   /** @default 3600 */
   accessTokenLifetimeSeconds: number
+  /** Of the access tokens that client credentials bring. Absent: as all others. */
+  applicationTokenLifetimeSeconds: number | undefined
   /** Counted from the authorization, never extended by a refresh. @default Infinity */
   refreshTokenLifetimeSeconds: number
+  /** `error_description` for a refresh token whose lifetime is over; absent: none is sent. @default 'Refresh token expired' */
+  expiredRefreshTokenText: string | undefined
   /** @default 60 */
   codeLifetimeSeconds: number
   /** `required` refuses a request without S256 challenge; `optional` checks it when sent; `ignored` never. @default 'optional' */
@@ -40,6 +49,8 @@ export interface Policy {
   callbackParams: ((params: URLSearchParams) => void) | undefined
   /** The id of a user who is signed in at once, without a consent page. */
   autoApprove: string | undefined
+  /** Every user says no at once, without a consent page. @default false */
+  autoDeny: boolean
   /** Seconds that the server's own clock is ahead; negative: behind. Seen in `iat` and `exp`. @default 0 */
   skewSeconds: number
   /** With the scope `openid`, a refresh issues an ID token too. @default true */
@@ -55,6 +66,7 @@ export interface Policy {
 /** The defaults, with `overrides` laid over them. */
 export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy {
   return {
+    acceptsAnyClient: false,
     rotate: true,
     spendOnRotate: true,
     graceSeconds: 0,
@@ -65,7 +77,9 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     exclusive: false,
     refreshTokens: 'always',
     accessTokenLifetimeSeconds: 3600,
+    applicationTokenLifetimeSeconds: undefined,
     refreshTokenLifetimeSeconds: Infinity,
+    expiredRefreshTokenText: 'Refresh token expired',
     codeLifetimeSeconds: 60,
     pkce: 'optional',
     invalidClientStatus: 401,
@@ -74,6 +88,7 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     advertisesResponseIss: oidc,
     callbackParams: undefined,
     autoApprove: undefined,
+    autoDeny: false,
     skewSeconds: 0,
     idTokenOnRefresh: true,
     idToken: undefined,

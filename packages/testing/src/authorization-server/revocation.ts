@@ -13,7 +13,7 @@ export async function revoke(request: ReceivedRequest, state: ServerState): Prom
   }
   const grant = state.grants.byToken(token)
   const access = grant?.accessTokens.find((entry) => entry.token === token)
-  if (grant === undefined || grant.clientId !== caller.client.clientId) return text(200, '')
+  if (grant === undefined || !state.grants.belongsTo(grant, caller.client.clientId)) return text(200, '')
   if (access === undefined) state.grants.end(grant)
   else access.dead = true
   return text(200, '')

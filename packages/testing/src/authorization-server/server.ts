@@ -7,11 +7,12 @@ import { authorize, CONSENT_PATH, consent } from './authorize.ts'
 import type { EmulatedUser, RegisteredClient } from './client.ts'
 import { plainDialect } from './dialect.ts'
 import type { Grant, LiveGrant } from './grants.ts'
+import { type IssuedTokens, issueTokens, type TokensOptions } from './issued-tokens.ts'
 import type { KeySet } from './keys.ts'
 import { discovery, type Endpoints, endpointsOf, jwks } from './metadata.ts'
 import type { Policy } from './policy.ts'
 import { revoke } from './revocation.ts'
-import { ServerState, type ServerStateOptions } from './state.ts'
+import { type GrantType, ServerState, type ServerStateOptions } from './state.ts'
 import { type AuthorizationServerBehaviour, token } from './token.ts'
 import { userinfo } from './userinfo.ts'
 
@@ -145,6 +146,19 @@ export class AuthorizationServer {
     return this.#state.keys
   }
 
+  /** Token sets that the token endpoint issued, by grant type. */
+  get mints(): Readonly<Record<GrantType, number>> {
+    return this.#state.mints
+  }
+
+  /**
+   * A token set of a user, named by id or by name in any case, as after a sign-in but without a browser. It belongs
+   * to the client that uses it first. @throws Error that lists the users when none is meant
+   */
+  tokens(userName: string, options: TokensOptions = {}): IssuedTokens {
+    return issueTokens(this.#state, userName, options)
+  }
+
   /** Every grant, oldest first. */
   grants(): readonly LiveGrant[] {
     return this.#state.grants.all.map((grant) => this.#state.grants.live(grant))
@@ -204,24 +218,17 @@ export class AuthorizationServer {
 
   /** Gives a client another secret, as an operator's mistake or a rotation does; `undefined` removes it. */
   setClientSecret(clientId: string, clientSecret: string | undefined): void {
-    const client = this.#state.clients.get(clientId)
-    if (client === undefined) throw new Error(`There is no client ${clientId}`)
-    const { clientSecret: _, ...rest } = client
-    this.#state.clients.set(clientId, clientSecret === undefined ? rest : { ...rest, clientSecret })
-    if (clientSecret !== undefined) this.marks.add('client_secret', clientSecret)
+    this.#state.clients.setSecret(clientId, clientSecret)
   }
 
   /** Registers one more redirect URI, for an application whose port is known only once it runs. Absent `clientId`: for every client. */
   registerRedirectUri(redirectUri: string, clientId?: string): void {
-    for (const [id, client] of this.#state.clients) {
-      if (clientId !== undefined && clientId !== id) continue
-      this.#state.clients.set(id, { ...client, redirectUris: [...client.redirectUris, redirectUri] })
-    }
+    this.#state.clients.addRedirectUri(redirectUri, clientId)
   }
 
   /** Whether this is a client and its secret. */
   knowsClient(clientId: string, clientSecret: string): boolean {
-    return this.#state.clients.get(clientId)?.clientSecret === clientSecret
+    return this.#state.clients.withSecret(clientId, clientSecret) !== undefined
   }
 
   /** Makes a new signing key; see `KeySet.rotate`. */

@@ -1,10 +1,14 @@
 import { TestClock, type TimeSource } from '../clock.ts'
 import { SecretMarks } from '../secret-marks.ts'
 import { DEFAULT_USERS, type EmulatedUser, type RegisteredClient } from './client.ts'
+import { Clients } from './clients.ts'
 import type { Dialect } from './dialect.ts'
 import { Grants, type MintAccessToken } from './grants.ts'
 import { KeySet } from './keys.ts'
 import { type Policy, policyOf } from './policy.ts'
+
+/** The grant types that a server knows (RFC 6749). */
+export type GrantType = 'authorization_code' | 'refresh_token' | 'client_credentials'
 
 /** What an authorization code stands for. */
 export interface IssuedCode {
@@ -46,7 +50,9 @@ export interface ServerStateOptions {
 
 /** Everything that an authorization server knows. The endpoints are functions over it. */
 export class ServerState {
-  readonly clients: Map<string, RegisteredClient>
+  readonly clients: Clients
+  /** Of the first client that was registered; '' when there is none. */
+  readonly firstClientId: string
   readonly users: readonly EmulatedUser[]
   readonly clock: TimeSource
   readonly marks: SecretMarks
@@ -59,6 +65,12 @@ export class ServerState {
   readonly pending: Map<string, PendingRequest> = new Map()
   /** `jti` of the client assertions that were used. */
   readonly assertionIds: Set<string> = new Set()
+  /** Token sets that the token endpoint issued. */
+  readonly mints: Record<GrantType, number> = {
+    authorization_code: 0,
+    refresh_token: 0,
+    client_credentials: 0,
+  }
   /** Set once the server listens. */
   issuer = ''
   /** Set once the server listens. */
@@ -66,19 +78,17 @@ export class ServerState {
 
   /** Registers the client secrets with the marks. */
   constructor(options: ServerStateOptions) {
-    this.clients = new Map(options.clients.map((client) => [client.clientId, client]))
     this.users = options.users ?? DEFAULT_USERS
     this.clock = options.clock ?? new TestClock()
     this.marks = options.marks ?? new SecretMarks()
     this.oidc = options.oidc
     this.policy = policyOf(options.oidc, options.policy)
+    this.clients = new Clients(options.clients, this.policy, this.marks)
+    this.firstClientId = options.clients[0]?.clientId ?? ''
     this.dialect = options.dialect
     const mintOpaque = (): string => this.marks.mint('access_token', this.dialect.accessTokenPrefix)
     const mint = options.accessToken?.(this) ?? mintOpaque
     this.grants = new Grants(this.policy, this.marks, () => this.now(), mint)
-    for (const client of options.clients) {
-      if (client.clientSecret !== undefined) this.marks.add('client_secret', client.clientSecret)
-    }
   }
 
   /** Epoch seconds on the server's own clock, skew included. */

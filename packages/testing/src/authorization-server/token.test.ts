@@ -113,7 +113,24 @@ describe('token with a refresh token', () => {
     const second = (await f.refresh(first.refresh_token)).body
     expect(second.refresh_token).toBe(f.as.liveFor('user-ada')?.refreshToken)
     await f.clock.advance(2)
-    expect((await f.refresh(second.refresh_token)).body.error).toBe('invalid_grant')
+    const refused = () => f.refresh(second.refresh_token)
+    expect(await refused()).toEqual({
+      status: 400,
+      body: { error: 'invalid_grant', error_description: 'Refresh token expired' },
+    })
+    f.as.policy.expiredRefreshTokenText = undefined
+    expect((await refused()).body).toEqual({ error: 'invalid_grant' })
+  })
+
+  it('is issued and counted by grant type, failures not', async () => {
+    await using f = await fixture({ policy: { applicationTokenLifetimeSeconds: 30 } })
+    const set = await f.signedIn()
+    await f.exchange('another-code')
+    await f.refresh(set.refresh_token)
+    await f.refresh(set.refresh_token)
+    const application = (await f.token({ grant_type: 'client_credentials' })).body
+    expect([set.expires_in, application.expires_in]).toEqual([3600, 30])
+    expect(f.as.mints).toEqual({ authorization_code: 1, refresh_token: 1, client_credentials: 1 })
   })
 
   it('commits a rotation even when the answer is cut, and holds between commit and answer', async () => {

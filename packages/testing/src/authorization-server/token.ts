@@ -6,7 +6,7 @@ import { type AuthenticatedClient, authenticateClient } from './client-auth.ts'
 import type { OAuthProblem } from './dialect.ts'
 import type { Grant } from './grants.ts'
 import { accessTokenHash, IdTokenBuilder } from './id-token.ts'
-import type { IssuedCode, ServerState } from './state.ts'
+import type { GrantType, IssuedCode, ServerState } from './state.ts'
 
 /** A behaviour of an authorization server: a `Behaviour` with one more field. */
 export interface AuthorizationServerBehaviour extends Behaviour {
@@ -17,7 +17,7 @@ export interface AuthorizationServerBehaviour extends Behaviour {
 /** What a token answer is made from. */
 interface Issue {
   readonly grant: Grant
-  readonly grantType: 'authorization_code' | 'refresh_token' | 'client_credentials'
+  readonly grantType: GrantType
   readonly refreshToken: string | undefined
   readonly scope: readonly string[]
 }
@@ -77,7 +77,8 @@ function byCode(
   if (wrong !== undefined) return invalidGrant(wrong)
   const { clientId, userId, scope, nonce, issuedAt: authorizedAt } = code
   const isPublic = caller.method === 'none'
-  const grant = state.grants.open({ clientId, userId, scope, nonce, authorizedAt, isPublic })
+  const from = { clientId, userId, scope, nonce, authorizedAt, isPublic, isBound: true }
+  const grant = state.grants.open(from)
   code.grantId = grant.id
   const { refreshTokens } = state.policy
   const wanted =
@@ -102,8 +103,9 @@ function byRefreshToken(
   caller: AuthenticatedClient,
   state: ServerState,
 ): Issue | OAuthProblem {
-  const presented = state.grants.present(form.get('refresh_token') ?? '', caller.client.clientId)
-  if (typeof presented === 'string') return { ...invalidGrant(presented), refusedRefreshToken: true }
+  const by = { clientId: caller.client.clientId, isPublic: caller.method === 'none' }
+  const presented = state.grants.present(form.get('refresh_token') ?? '', by)
+  if (typeof presented !== 'object') return { ...invalidGrant(presented), refusedRefreshToken: true }
   const { grant, inGrace } = presented
   // A client that may go without its secret still has to show it for a grant that it got with it.
   if (caller.method === 'none' && !grant.isPublic)
@@ -148,22 +150,25 @@ function byClient(
     scope,
     authorizedAt: state.now(),
     isPublic: false,
+    isBound: true,
   }
   return { grant: state.grants.open(from), grantType: 'client_credentials', refreshToken: undefined, scope }
 }
 
 function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBehaviour['idToken']): object {
-  const accessToken = state.grants.addAccessToken(issue.grant)
+  const { token: accessToken, lifetimeSeconds } = state.grants.addAccessToken(issue.grant)
   const { refreshToken, scope, grantType } = issue
+  state.mints[grantType]++
   const withIdToken = state.oidc && scope.includes('openid') && issue.grant.userId !== undefined
   const due = withIdToken && (grantType === 'authorization_code' || state.policy.idTokenOnRefresh)
   return {
     access_token: accessToken,
     token_type: 'Bearer',
-    expires_in: state.dialect.expiresIn(state.policy.accessTokenLifetimeSeconds),
+    expires_in: state.dialect.expiresIn(lifetimeSeconds),
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     ...(state.dialect.answersScope(issue.grant) ? { scope: scope.join(' ') } : {}),
     ...(due ? { id_token: makeIdToken(issue, state, accessToken, idToken) } : {}),
+    ...state.dialect.tokenFields?.(issue.grant),
   }
 }
 
@@ -193,7 +198,7 @@ function makeIdToken(
   return idToken
 }
 
-function invalidGrant(description: string): OAuthProblem {
+function invalidGrant(description: string | undefined): OAuthProblem {
   return { status: 400, error: 'invalid_grant', description }
 }
 

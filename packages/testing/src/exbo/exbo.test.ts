@@ -1,4 +1,4 @@
-import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { TestClock } from '../clock.ts'
 import { UserAgent } from '../user-agent.ts'
@@ -106,6 +106,7 @@ describe('EXBO OAuth', () => {
       (await f.api('/regions', { authorization: `Bearer ${token}` })).status
     expect([await status(first.access_token), await status(second.access_token)]).toEqual([401, 200])
     expect(second).not.toHaveProperty('refresh_token')
+    expect(f.exbo.as.mints.client_credentials).toBe(2)
   })
 
   it('rotates; the old refresh token is refused, or goes on working with the switch', async () => {
@@ -160,11 +161,44 @@ describe('EXBO OAuth', () => {
     })
   })
 
+  it('makes opaque access tokens and names the life of refresh tokens, with the switches', async () => {
+    await using f = await fixture({ switches: { accessToken: 'opaque', refreshExpiresIn: 86_400 } })
+    const set = await f.signedIn()
+    expect(set).toMatchObject({ access_token: expect.stringMatching(/^LKM\w+$/), refresh_expires_in: 86_400 })
+    expect((await f.user(set.access_token)).status).toBe(200)
+    expect(await f.application()).not.toHaveProperty('refresh_expires_in')
+    f.exbo.switches.refreshExpiresIn = undefined
+    expect(await f.signedIn()).not.toHaveProperty('refresh_expires_in')
+  })
+
+  it('knows a user by the number, as text, in a token that ends when it says', async () => {
+    await using f = await fixture({ accessTokenLifetimeSeconds: 100 })
+    const { userId, accessToken, expiresAt } = f.exbo.tokens('ada', { expired: true })
+    expect(userId).toBe('1001')
+    expect(decodeJwt(accessToken)).toMatchObject({
+      sub: '1001',
+      aud: '30',
+      exp: expiresAt,
+      iat: expiresAt - 100,
+    })
+    expect((await f.user(accessToken)).status).toBe(401)
+    expect(await (await f.user(f.exbo.tokens('Ada').accessToken)).json()).toMatchObject({ id: 1001 })
+  })
+
+  it('names its client for the environment, and the hosts that it stands for', async () => {
+    await using f = await fixture()
+    expect(f.exbo.environment).toEqual({ EXBO_CLIENT_ID: '30', EXBO_CLIENT_SECRET: f.exbo.clientSecret })
+    expect(f.exbo.origins).toEqual({
+      'https://exbo.net': f.exbo.oauthOrigin,
+      'https://eapi.stalcraft.net': f.exbo.apiOrigin,
+    })
+  })
+
   it('takes the secret in the body, as Basic only with the switch', async () => {
     const basic = { authorization: `Basic ${Buffer.from('30:exbo-emulator-secret').toString('base64')}` }
     await using f = await fixture()
     expect((await f.token({ grant_type: 'client_credentials' }, basic)).status).toBe(401)
-    await using lenient = await fixture({ basicAuth: true })
+    await using lenient = await fixture({ switches: { basicAuth: true } })
     expect((await lenient.token({ grant_type: 'client_credentials' }, basic)).status).toBe(200)
   })
 

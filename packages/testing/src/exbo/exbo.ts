@@ -1,9 +1,10 @@
-import type { EmulatedUser, RegisteredClient } from '../authorization-server/client.ts'
+import type { EmulatedUser } from '../authorization-server/client.ts'
 import type { Policy } from '../authorization-server/policy.ts'
 import { AuthorizationServer } from '../authorization-server/server.ts'
 import type { TimeSource } from '../clock.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
 import type { PresetOverrides } from '../preset-overrides.ts'
+import { type ConfidentialClient, ProviderEmulator } from '../provider-emulator.ts'
 import type { SecretMarks } from '../secret-marks.ts'
 import { EXBO_USERS, type ExboSwitches, exboAccessToken, exboDialect, exboSwitches } from './oauth.ts'
 import { type ExboApiEndpoint, StalcraftApi } from './stalcraft-api.ts'
@@ -18,8 +19,6 @@ export interface ExboOptions {
   readonly clientSecret?: string
   /** Compared exactly, ports too. @default `/callback/exbo` on 127.0.0.1:3000; more by `as.registerRedirectUri` */
   readonly redirectUris?: readonly string[]
-  /** Accept the client secret as Basic credentials too. What EXBO really does is unknown. @default false */
-  readonly basicAuth?: boolean
   /** Port of the OAuth host. @default any free one */
   readonly oauthPort?: number
   /** Port of the API host. @default any free one */
@@ -60,35 +59,28 @@ export async function startExbo(options: ExboOptions = {}): Promise<Exbo> {
     policy,
     oidc: false,
     dialect,
-    accessToken: exboAccessToken,
+    accessToken: (state) => exboAccessToken(state, switches),
   })
   const api = new EmulatorServer({ routes: new StalcraftApi(as, switches).routes, clock: as.clock })
   await as.listen(options.oauthPort)
   await api.listen(options.apiPort)
-  return new Exbo(as, api, switches, client)
+  return new Exbo(as, api, client, switches)
 }
 
 /** An emulated EXBO: `as` is the OAuth host, `api` the API host of the game. */
-export class Exbo {
-  /** OAuth host: state of grants, policy, faults, counters. */
-  readonly as: AuthorizationServer
-  /** API host: faults, counters and request log. */
-  readonly api: EmulatorServer<ExboApiEndpoint>
+export class Exbo extends ProviderEmulator<ExboApiEndpoint> {
   /** What is not known about EXBO; set a field and the next request sees it. */
   readonly switches: ExboSwitches
-  readonly #client: RegisteredClient & { readonly clientSecret: string }
 
   /** Use `startExbo`. */
   constructor(
     as: AuthorizationServer,
     api: EmulatorServer<ExboApiEndpoint>,
+    client: ConfidentialClient,
     switches: ExboSwitches,
-    client: RegisteredClient & { readonly clientSecret: string },
   ) {
-    this.as = as
-    this.api = api
+    super(as, api, client)
     this.switches = switches
-    this.#client = client
   }
 
   /** Stands for `https://exbo.net`. */
@@ -96,40 +88,33 @@ export class Exbo {
     return this.as.origin
   }
 
-  /** Stands for `https://eapi.stalcraft.net`. */
-  get apiOrigin(): string {
-    return this.api.origin
+  /** The OAuth host and the API host. */
+  override get origins(): Readonly<Record<string, string>> {
+    return { 'https://exbo.net': this.oauthOrigin, 'https://eapi.stalcraft.net': this.apiOrigin }
   }
 
-  /** The secrets that were issued. */
-  get marks(): SecretMarks {
-    return this.as.marks
+  /** `EXBO_CLIENT_ID` and `EXBO_CLIENT_SECRET`. */
+  override get environment(): Readonly<Record<string, string>> {
+    return { EXBO_CLIENT_ID: this.clientId, EXBO_CLIENT_SECRET: this.clientSecret }
   }
 
   /** What leads an EXBO preset here. The OAuth host is a resource origin too: it serves `/oauth/user`. */
-  get presetOverrides(): PresetOverrides {
+  override get presetOverrides(): PresetOverrides {
     return {
       authorizationEndpoint: this.as.endpoints.authorization,
       tokenEndpoint: this.as.endpoints.token,
       userinfo: this.as.endpoints.userinfo,
       resourceOrigins: [this.apiOrigin, this.oauthOrigin],
-      clientId: this.#client.clientId,
-      clientSecret: this.#client.clientSecret,
+      clientId: this.clientId,
+      clientSecret: this.clientSecret,
     }
-  }
-
-  /** Stops both servers at once. */
-  async close(): Promise<void> {
-    await Promise.all([this.as.close(), this.api.close()])
   }
 }
 
-function clientOf(options: ExboOptions): RegisteredClient & { readonly clientSecret: string } {
+function clientOf(options: ExboOptions): ConfidentialClient {
   return {
     clientId: options.clientId ?? '30',
     clientSecret: options.clientSecret ?? 'exbo-emulator-secret',
     redirectUris: options.redirectUris ?? ['http://127.0.0.1:3000/callback/exbo'],
-    authMethods:
-      options.basicAuth === true ? ['client_secret_post', 'client_secret_basic'] : ['client_secret_post'],
   }
 }

@@ -17,6 +17,12 @@ export interface ExboSwitches {
   rateLimitReset: 'seconds' | 'milliseconds'
   /** Whether a 429 of the API names `Retry-After`. @default false */
   retryAfter: boolean
+  /** Accept the client secret as Basic credentials too. @default false */
+  basicAuth: boolean
+  /** Access tokens that are JWTs, as those of the demo API, or opaque ones. @default 'jwt' */
+  accessToken: 'jwt' | 'opaque'
+  /** Seconds in `refresh_expires_in` of a token answer with a refresh token; absent: no such field. */
+  refreshExpiresIn: number | undefined
   /** Calls that a caller may make to the API per minute. @default 200 */
   rateLimit: number
 }
@@ -36,6 +42,9 @@ export function exboSwitches(overrides: Partial<ExboSwitches> = {}): ExboSwitche
     refusedRefreshToken: 'invalid_grant',
     rateLimitReset: 'seconds',
     retryAfter: false,
+    basicAuth: false,
+    accessToken: 'jwt',
+    refreshExpiresIn: undefined,
     rateLimit: 200,
     ...overrides,
   }
@@ -47,20 +56,28 @@ export function exboDialect(switches: ExboSwitches): Dialect {
     ...plainDialect('', false),
     brand: { name: 'EXBO', background: '#16181d', panel: '#22262e', ink: '#f2f2f2', accent: '#f2a33a' },
     paths: { authorization: '/oauth/authorize', token: '/oauth/token', userinfo: '/oauth/user' },
+    authMethods: () =>
+      switches.basicAuth ? ['client_secret_post', 'client_secret_basic'] : ['client_secret_post'],
     problem: (problem) => exboProblem(problem, switches),
     userinfo: (user) => exboUserinfo(user),
+    userId: (user) => String(exboUserinfo(user).id),
     answersScope: () => false,
     expiresIn: (seconds) => (switches.expiresIn === 'string' ? String(seconds) : seconds),
+    tokenFields: (grant) =>
+      grant.userId === undefined || switches.refreshExpiresIn === undefined
+        ? {}
+        : { refresh_expires_in: switches.refreshExpiresIn },
   }
 }
 
 /**
  * Access tokens that look like EXBO's: RS256, `aud` as a string, an 80 digit `jti`, no `iss`; an application's has no `sub`.
- * They are registered with the marks by their signature.
+ * They are registered with the marks by their signature. With the switch they are opaque.
  */
-export function exboAccessToken(state: ServerState): MintAccessToken {
-  return (grant: Grant, lifetimeSeconds: number) => {
-    const now = Math.floor(state.now())
+export function exboAccessToken(state: ServerState, switches: ExboSwitches): MintAccessToken {
+  return (grant: Grant, issuedAt: number, lifetimeSeconds: number) => {
+    if (switches.accessToken === 'opaque') return state.marks.mint('access_token')
+    const now = Math.floor(issuedAt)
     const payload = {
       aud: grant.clientId,
       jti: randomBytes(40).toString('hex'),

@@ -13,13 +13,10 @@ export function json(status: number, value: unknown, headers: Headers = {}): Rep
   return { status, headers: { ...type, ...headers }, body: Buffer.from(JSON.stringify(value)) }
 }
 
-/** A plain text answer. */
+/** A plain text answer that no cache may keep. */
 export function text(status: number, value: string, headers: Headers = {}): Reply {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: Buffer.from(value),
-  }
+  const fixed = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
+  return { status, headers: { ...fixed, ...headers }, body: Buffer.from(value) }
 }
 
 /** A page without scripts. The policy names no `form-action`: it would also stop the redirect that follows a form. */

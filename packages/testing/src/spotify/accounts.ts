@@ -1,4 +1,4 @@
-import type { RegisteredClient } from '../authorization-server/client.ts'
+import type { EmulatedUser, RegisteredClient } from '../authorization-server/client.ts'
 import { type Dialect, plainUserinfo, rfcProblem } from '../authorization-server/dialect.ts'
 import type { Policy } from '../authorization-server/policy.ts'
 import { type Reply, text } from '../http/reply.ts'
@@ -29,6 +29,11 @@ export const SPOTIFY_SCOPES: readonly string[] = [
   'streaming',
 ]
 
+/** The id that never changes; applications are told to know a user by it. */
+export function spotifyAccountId(user: EmulatedUser): string {
+  return String(user.account_id ?? `account-${user.id}`)
+}
+
 /** What Spotify's accounts service does of its own accord. */
 export const SPOTIFY_POLICY: Partial<Policy> = {
   // With a secret the refresh token stays and is not repeated; with PKCE alone it rotates.
@@ -41,9 +46,12 @@ export const SPOTIFY_POLICY: Partial<Policy> = {
 export const SPOTIFY_DIALECT: Dialect = {
   brand: { name: 'Spotify', background: '#121212', panel: '#1f1f1f', ink: '#ffffff', accent: '#1ed760' },
   paths: { authorization: '/authorize', token: '/api/token' },
+  // One registration serves both kinds: with the secret, or with PKCE and the client id alone.
+  authMethods: () => ['client_secret_basic', 'client_secret_post', 'none'],
   refuseRedirectUri,
   problem: rfcProblem,
   userinfo: plainUserinfo,
+  userId: spotifyAccountId,
   answersScope: (grant) => grant.userId !== undefined && grant.scope.length > 0,
   expiresIn: (seconds) => seconds,
   accessTokenPrefix: 'BQ',

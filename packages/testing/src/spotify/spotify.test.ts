@@ -67,7 +67,38 @@ describe('Spotify accounts', () => {
     const rotated = (await f.refresh('public', set.refresh_token)).body
     expect(rotated.refresh_token).toBe(f.spotify.as.liveFor('user-ada')?.refreshToken)
     await f.clock.advance(4 * DAY)
-    expect((await f.refresh('public', rotated.refresh_token)).body.error).toBe('invalid_grant')
+    expect(await f.refresh('public', rotated.refresh_token)).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_grant' },
+    })
+  })
+
+  it('takes any client with a redirect URI that the rules allow, when told to', async () => {
+    await using f = await spotifyFixture({ policy: { acceptsAnyClient: true } })
+    const statusOf = async (redirect_uri: string) =>
+      (await new UserAgent().get(f.authorizeUrl({ client_id: 'my-app', redirect_uri }))).status
+    expect(await statusOf('https://app.example/callback')).toBe(200)
+    expect(await statusOf('http://127.0.0.1:4000/anywhere')).toBe(200)
+    expect(await statusOf('http://localhost:4000/callback')).toBe(400)
+    expect(await statusOf('http://app.example/callback')).toBe(400)
+  })
+
+  it('knows a user by the account id', async () => {
+    await using f = await spotifyFixture()
+    const { accessToken, userId } = f.spotify.tokens('Ada')
+    expect((await f.api('/v1/me', accessToken)).body).toMatchObject({ account_id: userId, id: 'user-ada' })
+  })
+
+  it('names its client for the environment, and the hosts that it stands for', async () => {
+    await using f = await spotifyFixture({ clientId: 'mine', clientSecret: 'my-secret' })
+    expect(f.spotify.environment).toEqual({
+      SPOTIFY_CLIENT_ID: 'mine',
+      SPOTIFY_CLIENT_SECRET: 'my-secret',
+    })
+    expect(f.spotify.origins).toEqual({
+      'https://accounts.spotify.com': f.spotify.accountsOrigin,
+      'https://api.spotify.com': f.spotify.apiOrigin,
+    })
   })
 
   it('gives an application no refresh token and no scope', async () => {

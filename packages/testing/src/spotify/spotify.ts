@@ -1,9 +1,10 @@
-import type { EmulatedUser, RegisteredClient } from '../authorization-server/client.ts'
+import type { EmulatedUser } from '../authorization-server/client.ts'
 import type { Policy } from '../authorization-server/policy.ts'
 import { AuthorizationServer } from '../authorization-server/server.ts'
 import type { TimeSource } from '../clock.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
 import type { PresetOverrides } from '../preset-overrides.ts'
+import { type ConfidentialClient, ProviderEmulator } from '../provider-emulator.ts'
 import type { SecretMarks } from '../secret-marks.ts'
 import { SPOTIFY_DIALECT, SPOTIFY_POLICY, SPOTIFY_SCOPES } from './accounts.ts'
 import { type SpotifyApiEndpoint, spotifyApiError, spotifyApiRoutes } from './web-api.ts'
@@ -63,48 +64,31 @@ export async function startSpotify(options: SpotifyOptions = {}): Promise<Spotif
 }
 
 /** An emulated Spotify: `as` is the accounts host, `api` the API host. */
-export class Spotify {
-  /** Accounts host: state of grants, policy, faults, counters. */
-  readonly as: AuthorizationServer
-  /** API host: faults, counters and request log of the Web API. */
-  readonly api: EmulatorServer<SpotifyApiEndpoint>
-  readonly #client: Required<Pick<RegisteredClient, 'clientId' | 'clientSecret'>>
-
-  /** Use `startSpotify`. */
-  constructor(
-    as: AuthorizationServer,
-    api: EmulatorServer<SpotifyApiEndpoint>,
-    client: Required<Pick<RegisteredClient, 'clientId' | 'clientSecret'>>,
-  ) {
-    this.as = as
-    this.api = api
-    this.#client = client
-  }
-
+export class Spotify extends ProviderEmulator<SpotifyApiEndpoint> {
   /** Stands for `https://accounts.spotify.com`. */
   get accountsOrigin(): string {
     return this.as.origin
   }
 
-  /** Stands for `https://api.spotify.com`. */
-  get apiOrigin(): string {
-    return this.api.origin
+  /** The accounts host and the API host. */
+  override get origins(): Readonly<Record<string, string>> {
+    return { 'https://accounts.spotify.com': this.accountsOrigin, 'https://api.spotify.com': this.apiOrigin }
   }
 
-  /** The secrets that were issued. */
-  get marks(): SecretMarks {
-    return this.as.marks
+  /** `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET`. */
+  override get environment(): Readonly<Record<string, string>> {
+    return { SPOTIFY_CLIENT_ID: this.clientId, SPOTIFY_CLIENT_SECRET: this.clientSecret }
   }
 
   /** What leads a Spotify preset here. */
-  get presetOverrides(): PresetOverrides {
+  override get presetOverrides(): PresetOverrides {
     return {
       authorizationEndpoint: this.as.endpoints.authorization,
       tokenEndpoint: this.as.endpoints.token,
       userinfo: `${this.apiOrigin}/v1/me`,
       resourceOrigins: [this.apiOrigin],
-      clientId: this.#client.clientId,
-      clientSecret: this.#client.clientSecret,
+      clientId: this.clientId,
+      clientSecret: this.clientSecret,
     }
   }
 
@@ -122,14 +106,9 @@ export class Spotify {
   refuseForNoReason(calls: number): void {
     this.api.faults.next('any', calls, { status: 401, body: spotifyApiError(401, 'Access token missing') })
   }
-
-  /** Stops both servers at once. */
-  async close(): Promise<void> {
-    await Promise.all([this.as.close(), this.api.close()])
-  }
 }
 
-function clientOf(options: SpotifyOptions): RegisteredClient & { readonly clientSecret: string } {
+function clientOf(options: SpotifyOptions): ConfidentialClient {
   return {
     clientId: options.clientId ?? 'spotify-client',
     clientSecret: options.clientSecret ?? 'spotify-emulator-secret',
@@ -139,7 +118,5 @@ function clientOf(options: SpotifyOptions): RegisteredClient & { readonly client
       'http://127.0.0.1/callback',
       'http://[::1]/callback',
     ],
-    // One registration serves both kinds: with the secret, or with PKCE and the client id alone.
-    authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
   }
 }

@@ -4,6 +4,7 @@ import type { AuthorizationServer } from '../authorization-server/server.ts'
 import type { Route } from '../http/emulator-server.ts'
 import { bearerToken, type ReceivedRequest } from '../http/received-request.ts'
 import { json, type Reply } from '../http/reply.ts'
+import { spotifyAccountId } from './accounts.ts'
 
 /** Names of the Web API endpoints, for faults, counters and the request log. */
 export type SpotifyApiEndpoint = 'me' | 'topTracks' | 'recentlyPlayed' | 'newReleases'
@@ -80,7 +81,7 @@ function problem(status: number, message: string): Reply {
 
 function profile(user: EmulatedUser, grant: LiveGrant): object {
   return {
-    account_id: user.account_id ?? `account-${user.id}`,
+    account_id: spotifyAccountId(user),
     id: user.id,
     display_name: user.name,
     type: 'user',

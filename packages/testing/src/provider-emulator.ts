@@ -1,0 +1,61 @@
+import type { RegisteredClient } from './authorization-server/client.ts'
+import type { IssuedTokens, TokensOptions } from './authorization-server/issued-tokens.ts'
+import type { AuthorizationServer } from './authorization-server/server.ts'
+import type { EmulatorServer } from './http/emulator-server.ts'
+import type { PresetOverrides } from './preset-overrides.ts'
+import type { SecretMarks } from './secret-marks.ts'
+
+/** A client with a secret. */
+export type ConfidentialClient = RegisteredClient & { readonly clientSecret: string }
+
+/** What the emulators of providers have in common: an authorization server, an API host and a registered client. */
+export abstract class ProviderEmulator<ApiEndpoint extends string> {
+  /** OAuth host: state of grants, policy, faults, counters. */
+  readonly as: AuthorizationServer
+  /** API host: faults, counters and request log. */
+  readonly api: EmulatorServer<ApiEndpoint>
+  /** Id of the client that is registered from the start. */
+  readonly clientId: string
+  /** Its secret. */
+  readonly clientSecret: string
+
+  /** Use the `start…` function of the provider. */
+  constructor(as: AuthorizationServer, api: EmulatorServer<ApiEndpoint>, client: ConfidentialClient) {
+    this.as = as
+    this.api = api
+    this.clientId = client.clientId
+    this.clientSecret = client.clientSecret
+  }
+
+  /** The real origins of the provider, and where the emulator answers for each. */
+  abstract get origins(): Readonly<Record<string, string>>
+
+  /** Client id and secret as the environment variables that an application reads. */
+  abstract get environment(): Readonly<Record<string, string>>
+
+  /** What leads a preset of this provider here, for an application that does not take a dispatcher. */
+  abstract get presetOverrides(): PresetOverrides
+
+  /** Where the API listens. */
+  get apiOrigin(): string {
+    return this.api.origin
+  }
+
+  /** The secrets that were issued. */
+  get marks(): SecretMarks {
+    return this.as.marks
+  }
+
+  /**
+   * A token set that the emulator accepts, of a user named by id or by name in any case. It belongs to the client
+   * that uses it first. @throws Error that lists the users when none is meant
+   */
+  tokens(userName: string, options?: TokensOptions): IssuedTokens {
+    return this.as.tokens(userName, options)
+  }
+
+  /** Stops both servers at once. */
+  async close(): Promise<void> {
+    await Promise.all([this.as.close(), this.api.close()])
+  }
+}
