@@ -21,6 +21,15 @@ export type { AuthorizationServerBehaviour } from './authorization-server/token.
 export { TestClock, type TestClockOptions, type TimeSource } from './clock.ts'
 export type { Cookie } from './cookie.ts'
 export { CookieJar, type CookieRequest, type RefusedCookie } from './cookie-jar.ts'
+export {
+  type EmulatorClients,
+  EmulatorGroup,
+  type EmulatorName,
+  type Emulators,
+  type EmulatorsOptions,
+  type ProviderEmulators,
+  startEmulators,
+} from './emulators.ts'
 export { Exbo, type ExboOptions, startExbo } from './exbo/exbo.ts'
 export { EXBO_USERS, type ExboSwitches } from './exbo/oauth.ts'
 export type { ExboApiEndpoint } from './exbo/stalcraft-api.ts'

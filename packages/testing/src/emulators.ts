@@ -1,0 +1,130 @@
+import type { Dispatcher } from 'undici'
+import type { EmulatedUser } from './authorization-server/client.ts'
+import { TestClock } from './clock.ts'
+import { emulatorDispatcher } from './emulator-dispatcher.ts'
+import { type Exbo, type ExboOptions, startExbo } from './exbo/exbo.ts'
+import { SecretMarks } from './secret-marks.ts'
+import { type Spotify, type SpotifyOptions, startSpotify } from './spotify/spotify.ts'
+import { UserAgent, type UserAgentOptions } from './user-agent.ts'
+
+/** Every emulator of a provider, by its name. */
+export interface ProviderEmulators {
+  readonly spotify: Spotify
+  readonly exbo: Exbo
+}
+
+/** Names of the emulators that `startEmulators` knows. */
+export type EmulatorName = keyof ProviderEmulators
+
+/** The one client of a provider, when not just any is accepted. */
+export interface EmulatorClients {
+  readonly spotify?: Pick<SpotifyOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly exbo?: Pick<ExboOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+}
+
+/** What `startEmulators` starts. */
+export interface EmulatorsOptions<Name extends EmulatorName = EmulatorName> {
+  /** The emulators to start; the hosts of the others are refused. @default all */
+  readonly only?: readonly Name[]
+  /** Absent: a `TestClock` on system time. */
+  readonly clock?: TestClock
+  /** Who can sign in, everywhere. @default Ada, Grace and Linus */
+  readonly users?: readonly EmulatedUser[]
+  /** Absent: new ones. */
+  readonly marks?: SecretMarks
+  /** Providers that accept this client alone. @default any client, secret and redirect URI: see `policy.acceptsAnyClient` */
+  readonly clients?: EmulatorClients
+}
+
+/** Running emulators: `emulators.spotify`, `emulators.exbo`, and what they share. */
+export type Emulators<Name extends EmulatorName = EmulatorName> = EmulatorGroup &
+  Pick<ProviderEmulators, Name>
+
+/**
+ * Starts the emulators for an application that is written for the real hosts. Give the application the `dispatcher`,
+ * and whatever it sends to the providers comes here; what it sends to other hosts is refused.
+ */
+export async function startEmulators<const Name extends EmulatorName = EmulatorName>(
+  options: EmulatorsOptions<Name> = {},
+): Promise<Emulators<Name>> {
+  const { clock = new TestClock(), marks = new SecretMarks(), users, clients = {} } = options
+  // Without `only`, Name is every name.
+  const names: readonly EmulatorName[] = options.only ?? emulatorNames
+  const started = await Promise.all(
+    names.map(async (name) => {
+      const policy = { acceptsAnyClient: clients[name] === undefined }
+      const shared = { clock, marks, policy, ...(users === undefined ? {} : { users }) }
+      return [name, await start(name, shared, clients)] as const
+    }),
+  )
+  const group = new EmulatorGroup(
+    started.map(([, emulator]) => emulator),
+    clock,
+    marks,
+  )
+  // An entry was made for each name.
+  return Object.assign(group, Object.fromEntries(started) as unknown as Pick<ProviderEmulators, Name>)
+}
+
+/** What a group needs of each emulator. */
+type RunningEmulator = Pick<Spotify | Exbo, 'origins' | 'environment' | 'close'>
+
+/** What running emulators share. */
+export class EmulatorGroup {
+  /** For the applications's option `dispatcher`, or that of a `fetch`: answers for the real hosts, and refuses all others but loopback. */
+  readonly dispatcher: Dispatcher
+  /** Moves the time of every emulator, and of the application that was given it. */
+  readonly clock: TestClock
+  /** The secrets that any of the emulators issued or was shown. */
+  readonly marks: SecretMarks
+  readonly #emulators: readonly RunningEmulator[]
+
+  /** Use `startEmulators`. */
+  constructor(emulators: readonly RunningEmulator[], clock: TestClock, marks: SecretMarks) {
+    this.#emulators = emulators
+    this.clock = clock
+    this.marks = marks
+    this.dispatcher = emulatorDispatcher(this.origins)
+  }
+
+  /** The real origins, and where an emulator answers for each. */
+  get origins(): Readonly<Record<string, string>> {
+    return Object.assign({}, ...this.#emulators.map(({ origins }) => origins))
+  }
+
+  /** `SPOTIFY_CLIENT_ID` and the like: a client that every emulator knows, for an application that reads its own from the environment. */
+  get environment(): Readonly<Record<string, string>> {
+    return Object.assign({}, ...this.#emulators.map(({ environment }) => environment))
+  }
+
+  /** A new browser that finds the emulators at the real hosts. */
+  browser(options: UserAgentOptions = {}): UserAgent {
+    return new UserAgent({ clock: this.clock, ...options, origins: { ...this.origins, ...options.origins } })
+  }
+
+  /** Stops everything at once; requests under way fail. */
+  async close(): Promise<void> {
+    await Promise.all([this.dispatcher.destroy(), ...this.#emulators.map((emulator) => emulator.close())])
+  }
+
+  /** `await using emulators = await startEmulators()` closes at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+type Shared = Pick<SpotifyOptions & ExboOptions, 'clock' | 'marks' | 'users' | 'policy'>
+
+const starters = {
+  spotify: (shared: Shared, clients: EmulatorClients) => startSpotify({ ...shared, ...clients.spotify }),
+  exbo: (shared: Shared, clients: EmulatorClients) => startExbo({ ...shared, ...clients.exbo }),
+} satisfies Record<EmulatorName, unknown>
+
+const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo']
+
+function start(name: EmulatorName, shared: Shared, clients: EmulatorClients): Promise<Spotify | Exbo> {
+  if (!emulatorNames.includes(name)) {
+    throw new Error(`There is no emulator "${name}"; there are ${emulatorNames.join(', ')}`)
+  }
+  return starters[name](shared, clients)
+}
