@@ -52,15 +52,15 @@ export class PackedProjects {
       .map((line) => line.replace(/^package\//, ''))
   }
 
-  /** Installs one package alone into a new project and returns its folder. Its siblings come as tarballs too. */
-  async install(name: string): Promise<string> {
-    const project = join(this.#folder, 'projects', name)
-    const overrides = Object.fromEntries([...this.#tarballs].filter(([other]) => other !== name))
+  /** Installs these packages alone into a new project and returns its folder. Their siblings come as tarballs too. */
+  async install(...names: readonly string[]): Promise<string> {
+    const project = join(this.#folder, 'projects', names.join('+').replaceAll('/', '.'))
+    const overrides = Object.fromEntries([...this.#tarballs].filter(([other]) => !names.includes(other)))
     mkdirSync(project, { recursive: true })
     const manifest = {
       private: true,
       type: 'module',
-      dependencies: { [name]: this.#tarball(name) },
+      dependencies: Object.fromEntries(names.map((name) => [name, this.#tarball(name)])),
       overrides,
     }
     writeFileSync(join(project, 'package.json'), JSON.stringify(manifest))

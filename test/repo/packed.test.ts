@@ -19,11 +19,16 @@ describe.each(packageFolders())('the tarball of %s', (folder) => {
   const { name, exports } = manifestOf(folder)
   const entries = Object.keys(exports).filter((entry) => !entry.endsWith('.json'))
   const specifiers = entries.map((entry) => name + entry.slice(1))
+  const snippet = firstCodeBlock(`${folder}/README.md`)
+  const shown = [...snippet.matchAll(/ from '(@latchkey\/[a-z]+)/g)].map(([, imported = '']) => imported)
   let project: string
+  /** Where the README's program can be compiled: with its package, and with the others that it shows in use. */
+  let readersProject: string
 
   beforeAll(async () => {
     project = await projects.install(name)
-  }, 180_000)
+    readersProject = shown.every((one) => one === name) ? project : await projects.install(...new Set(shown))
+  }, 360_000)
 
   it('holds dist, README, LICENSE and package.json, and nothing else', async () => {
     const files = await projects.contents(name)
@@ -49,7 +54,7 @@ describe.each(packageFolders())('the tarball of %s', (folder) => {
     ['Node 24', node24],
     ['Node 22.19', node22],
   ])("leaves the program's own fetch as it was on %s", async (_, node) => {
-    // The emulators use the platform's own Request and Response, for which Node itself sets its dispatcher.
+    // A module that imports node:http by names makes Node itself set its dispatcher.
     for (const usedBefore of name === '@latchkey/testing' ? [true] : [false, true]) {
       writeFileSync(join(project, 'fetch.mjs'), fetchCheck(specifiers, usedBefore))
       expect(JSON.parse(await output(node, ['fetch.mjs'], project))).toEqual([])
@@ -62,10 +67,10 @@ describe.each(packageFolders())('the tarball of %s', (folder) => {
   ])(
     'has types under moduleResolution %s, and its README snippet compiles there',
     async (resolution, module) => {
-      const snippet = firstCodeBlock(`${folder}/README.md`)
-      writeFileSync(join(project, 'snippet.ts'), snippet)
+      writeFileSync(join(readersProject, 'snippet.ts'), snippet)
+      await typeCheck(readersProject, ['snippet.ts'], resolution, module)
       writeFileSync(join(project, 'entries.ts'), imports(specifiers))
-      await typeCheck(project, ['snippet.ts', 'entries.ts'], resolution, module)
+      await typeCheck(project, ['entries.ts'], resolution, module)
     },
   )
 
@@ -110,7 +115,10 @@ function imports(specifiers: readonly string[]): string {
   ].join('\n')
 }
 
-/** A program that prints which global things an import changes, with fetch used before it or not. */
+/**
+ * A program that prints which global things an import changes, with fetch used before it or not, and whether it loads
+ * the part of undici that would change them in a program where nothing else had set them.
+ */
 function fetchCheck(specifiers: readonly string[], usedBefore: boolean): string {
   return `
     if (${usedBefore}) await fetch('data:,')
@@ -118,6 +126,8 @@ function fetchCheck(specifiers: readonly string[], usedBefore: boolean): string 
       .map((name) => [String(name), globalThis[name]])
     const before = look()
     for (const specifier of ${JSON.stringify(specifiers)}) await import(specifier)
-    const changed = look().filter(([, value], index) => value !== before[index][1])
-    console.log(JSON.stringify(changed.map(([name]) => name)))`
+    const changed = look().filter(([, value], index) => value !== before[index][1]).map(([name]) => name)
+    const { createRequire } = await import('node:module')
+    const loaded = Object.keys(createRequire(import.meta.url).cache)
+    console.log(JSON.stringify([...changed, ...loaded.filter((file) => /undici.lib.global.js$/.test(file))]))`
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { fixture } from './server.fixture.ts'
 
+const own = { client_id: 'my-app', client_secret: 'my-own-secret' }
+
 describe('tokens without a browser', () => {
   it('are a set that userinfo and token endpoint accept', async () => {
     await using f = await fixture()
@@ -34,7 +36,6 @@ describe('tokens without a browser', () => {
     await using f = await fixture({ policy: { acceptsAnyClient: true } })
     const { refreshToken } = f.as.tokens('ada')
     const refresh = { grant_type: 'refresh_token', refresh_token: refreshToken }
-    const own = { client_id: 'my-app', client_secret: 'my-own-secret' }
     const { status, body } = await f.token({ ...refresh, ...own })
     expect(status).toBe(200)
     const next = { ...refresh, refresh_token: body.refresh_token ?? '' }
@@ -53,15 +54,23 @@ describe('tokens without a browser', () => {
   })
 
   it('end the earlier ones where sign-ins are exclusive, whoever holds them', async () => {
-    await using f = await fixture({ exclusive: true })
+    await using f = await fixture({ exclusive: true, policy: { acceptsAnyClient: true } })
     const statusOf = async (token: string | undefined) => (await f.userinfo(token)).status
-    const signedIn = await f.signedIn()
+    const signedIn = async () => (await f.exchange(await f.code({ client_id: 'my-app' }), own)).body
+    const before = await signedIn()
     const first = f.as.tokens('ada')
     const grace = f.as.tokens('grace')
-    expect(await statusOf(signedIn.access_token)).toBe(401)
-    const again = await f.signedIn()
+    expect(await statusOf(before.access_token)).toBe(401)
+    const again = await signedIn()
     const statuses = [first.accessToken, grace.accessToken, again.access_token].map(statusOf)
     expect(await Promise.all(statuses)).toEqual([401, 200, 200])
+  })
+
+  it('can be revoked by a client that has not used them yet', async () => {
+    await using f = await fixture({ policy: { acceptsAnyClient: true } })
+    const { accessToken, refreshToken: token } = f.as.tokens('ada')
+    await fetch(f.as.endpoints.revocation, { method: 'POST', body: new URLSearchParams({ ...own, token }) })
+    expect((await f.userinfo(accessToken)).status).toBe(401)
   })
 
   it('are those of the user with that id, name or first name, in any case', async () => {
