@@ -120,6 +120,24 @@ describe('Spotify accounts', () => {
   })
 })
 
+describe('Spotify', () => {
+  it('lets no cache keep an answer, a page or a refusal', async () => {
+    await using f = await spotifyFixture()
+    const urls = [
+      f.authorizeUrl(),
+      f.authorizeUrl({ redirect_uri: 'http://localhost/' }),
+      f.authorizeUrl({ response_type: 'token' }),
+      `${f.spotify.apiOrigin}/v1/me`,
+      `${f.spotify.apiOrigin}/v1/nothing`,
+    ]
+    const responses = await Promise.all(urls.map((url) => fetch(url, { redirect: 'manual' })))
+    const { tokenEndpoint } = f.spotify.presetOverrides
+    const token = await fetch(tokenEndpoint, { method: 'POST', body: new URLSearchParams() })
+    const cached = [...responses, token].map(({ status, headers }) => [status, headers.get('cache-control')])
+    expect(cached).toEqual([200, 400, 303, 401, 404, 400].map((status) => [status, 'no-store']))
+  })
+})
+
 describe('Spotify Web API', () => {
   it('tells who it is, the e-mail only with its scope', async () => {
     await using f = await spotifyFixture()
