@@ -71,7 +71,7 @@ type RunningEmulator = Pick<Spotify | Exbo, 'origins' | 'environment' | 'close'>
 
 /** What running emulators share. */
 export class EmulatorGroup {
-  /** For the applications's option `dispatcher`, or that of a `fetch`: answers for the real hosts, and refuses all others but loopback. */
+  /** For an application's option `dispatcher`, or that of a `fetch`: answers for the real hosts, and refuses all others but loopback. */
   readonly dispatcher: Dispatcher
   /** Moves the time of every emulator, and of the application that was given it. */
   readonly clock: TestClock
