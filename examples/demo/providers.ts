@@ -15,6 +15,8 @@ export interface DemoProvider<Id extends string = string> {
   /** The API call that the demo makes for a signed-in user. */
   readonly url: string
   readonly rows: (answer: unknown) => readonly Row[]
+  /** One more call, which needs one more scope. */
+  readonly more?: More
   /** Absent at the real provider. */
   readonly emulator?: {
     readonly users: readonly string[]
@@ -26,21 +28,32 @@ export interface DemoProvider<Id extends string = string> {
   }
 }
 
+/** A call that needs a scope which nobody is asked for at sign-in. */
+export interface More {
+  readonly scope: string
+  readonly heading: string
+  readonly url: string
+  readonly rows: (answer: unknown) => readonly Row[]
+}
+
 /** How long the emulators' access tokens live: short, so that a visitor sees refreshes happen. */
 const tokenSeconds = Number(process.env.DEMO_TOKEN_SECONDS || 30)
 
 /** Spotify: the real one with `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET`, else emulated on this machine. */
-export async function demoSpotify(): Promise<DemoProvider<'spotify'>> {
+export async function demoSpotify(): Promise<DemoProvider<'spotify'> & { readonly more: More }> {
   const scope = ['user-top-read']
   const heading = 'Your top tracks'
   const path = '/v1/me/top/tracks?limit=5'
-  const rows = (answer: unknown) =>
-    (answer as TopTracks).items.map(({ name, artists, album }) => ({
-      title: name,
-      detail: `${artists.map((artist) => artist.name).join(', ')} · ${album.name}`,
-    }))
+  const rows = (answer: unknown) => (answer as TopTracks).items.map(rowOf)
+  const more = (origin: string): More => ({
+    scope: 'user-read-recently-played',
+    heading: 'Played last',
+    url: `${origin}/v1/me/player/recently-played?limit=3`,
+    rows: (answer) => (answer as RecentlyPlayed).items.slice(0, 3).map(({ track }) => rowOf(track)),
+  })
   if (hasCredentials('SPOTIFY')) {
-    return { preset: spotify({ scope }), heading, url: `https://api.spotify.com${path}`, rows }
+    const origin = 'https://api.spotify.com'
+    return { preset: spotify({ scope }), heading, url: origin + path, rows, more: more(origin) }
   }
   const emulator = await startSpotify({ accessTokenLifetimeSeconds: tokenSeconds })
   return {
@@ -48,6 +61,7 @@ export async function demoSpotify(): Promise<DemoProvider<'spotify'>> {
     heading,
     url: emulator.apiOrigin + path,
     rows,
+    more: more(emulator.apiOrigin),
     emulator: aboutEmulator(emulator),
   }
 }
@@ -98,12 +112,22 @@ function aboutEmulator(emulator: Emulator): NonNullable<DemoProvider['emulator']
   }
 }
 
+interface Track {
+  readonly name: string
+  readonly artists: readonly { readonly name: string }[]
+  readonly album: { readonly name: string }
+}
+
 interface TopTracks {
-  readonly items: readonly {
-    readonly name: string
-    readonly artists: readonly { readonly name: string }[]
-    readonly album: { readonly name: string }
-  }[]
+  readonly items: readonly Track[]
+}
+
+interface RecentlyPlayed {
+  readonly items: readonly { readonly track: Track }[]
+}
+
+function rowOf({ name, artists, album }: Track): Row {
+  return { title: name, detail: `${artists.map((artist) => artist.name).join(', ')} · ${album.name}` }
 }
 
 interface Character {

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { LatchkeyError, latchkey } from '@latchkey/express'
-import express from 'express'
+import express, { type Request } from 'express'
 import { announce, listen, portToUse } from './listen.ts'
+import { type JobLine, nightlyJob } from './nightly-job.ts'
 import { demoExbo, demoSpotify } from './providers.ts'
-import { accountPage, type CallResult, welcomePage } from './views.ts'
+import { type AccountView, accountPage, type CallResult, welcomePage } from './views.ts'
 
 const port = portToUse()
 const baseUrl = `http://127.0.0.1:${port}`
@@ -11,7 +12,13 @@ const spotify = await demoSpotify()
 const exbo = await demoExbo(baseUrl)
 const providers = [spotify, exbo]
 
-const auth = configured(() => latchkey({ baseUrl, providers: [spotify.preset, exbo.preset] }))
+const auth = configured(() =>
+  latchkey({ baseUrl, providers: [spotify.preset, exbo.preset], keepAccounts: true }),
+)
+
+/** The app's own list of its users: a real one has a table. */
+const userIds = new Set<string>()
+auth.events.on('login', ({ userId }) => userIds.add(userId))
 
 declare module '@latchkey/express' {
   interface Register {
@@ -22,6 +29,8 @@ declare module 'express-session' {
   interface SessionData {
     /** What the last click on a button brought; shown on the page that follows. */
     lastCall: CallResult
+    /** What the last nightly job did. */
+    lastJob: readonly JobLine[]
   }
 }
 
@@ -42,16 +51,46 @@ app.use(auth)
 
 app.get('/', async (req, res) => {
   res.set('Cache-Control', 'no-store')
+  const { lastCall, lastJob } = req.session
   if (!req.oauth.isAuthenticated) {
-    res.send(welcomePage(auth.buttons(), providers))
+    res.send(welcomePage({ buttons: auth.buttons(), providers, knownUsers: userIds.size, lastJob }))
     return
   }
   const { user } = req.oauth
-  const provider = providerOf(user.provider)
-  const reply = await req.oauth.fetch(provider.url)
-  const rows = reply.ok ? provider.rows(await reply.json()) : []
-  const status = await req.oauth.account(provider.preset.id).status()
-  res.send(accountPage({ user, provider, rows, status, lastCall: req.session.lastCall }))
+  const accounts = await Promise.all(req.oauth.accounts.map(viewOf))
+  const addable = providers.filter(({ preset }) =>
+    accounts.every(({ provider }) => provider.preset.id !== preset.id),
+  )
+  res.send(accountPage({ user, accounts, addable, lastCall, lastJob }))
+})
+
+// One more account for whoever is signed in. A form proves that it is wanted.
+app.post('/accounts/:provider', auth.requireLogin(), async (req, res) => {
+  const provider = providers.find(({ preset }) => preset.id === req.params.provider)
+  if (provider === undefined) return void res.sendStatus(404)
+  await req.oauth.login({ provider: provider.preset.id, link: true, returnTo: '/' })
+})
+
+app.post('/accounts/:provider/disconnect', auth.requireLogin(), async (req, res) => {
+  const account = req.oauth.accounts.find(({ provider }) => provider === req.params.provider)
+  await account?.disconnect()
+  res.redirect(303, '/')
+})
+
+// One more scope: what was granted before is asked for as well.
+app.post('/played', auth.requireLogin(), async (req) => {
+  await req.oauth.login({ provider: 'spotify', scope: [spotify.more.scope], returnTo: '/' })
+})
+
+app.post('/everywhere', auth.requireLogin(), async (req) => {
+  await req.oauth.logout({ everywhere: true })
+})
+
+// What a scheduler would do at night: nobody has to be signed in, and no request is needed.
+app.post('/nightly-job', async (req, res) => {
+  const accountsOf = async (userId: string) => (await auth.user(userId))?.accounts ?? []
+  req.session.lastJob = await nightlyJob(accountsOf, [...userIds], providers)
+  res.redirect(303, '/')
 })
 
 for (const [path, calls] of [['/call', 1] as const, ['/call-50', 50] as const]) {
@@ -70,6 +109,20 @@ for (const [path, calls] of [['/call', 1] as const, ['/call-50', 50] as const]) 
 }
 
 app.use(auth.errorHandler)
+
+/** What the page shows of one account: live data, and how its token is doing. */
+async function viewOf(account: Request['oauth']['accounts'][number]): Promise<AccountView> {
+  const provider = providerOf(account.provider)
+  const reply = await account.fetch(provider.url)
+  const rows = reply.ok ? provider.rows(await reply.json()) : []
+  const status = await account.status()
+  const { more } = provider
+  const view = { provider, rows, status }
+  if (more === undefined) return view
+  if ((await account.missingScopes(more.scope)).length > 0) return { ...view, more: 'missing' }
+  const played = await account.fetch(more.url)
+  return { ...view, more: played.ok ? more.rows(await played.json()) : [] }
+}
 
 /** What `make` returns. A mistake in the configuration ends the program with advice instead of a stack. */
 function configured<Value>(make: () => Value): Value {

@@ -1,4 +1,5 @@
 import type { User } from '@latchkey/express'
+import type { JobLine } from './nightly-job.ts'
 import type { DemoProvider, Row } from './providers.ts'
 
 /** What a click on "Call the API" brought. */
@@ -9,13 +10,23 @@ export interface CallResult {
   readonly tokenRequests?: number
 }
 
-/** Everything that the page of a signed-in user shows. */
+/** One account of the user. */
 export interface AccountView {
-  readonly user: User
   readonly provider: DemoProvider
   readonly rows: readonly Row[]
   readonly status: { readonly expiresAt?: number; readonly refreshCount: number }
+  /** What the call with one more scope brought; `missing`: the scope has not been granted. */
+  readonly more?: 'missing' | readonly Row[]
+}
+
+/** Everything that the page of a signed-in user shows. */
+export interface UserView {
+  readonly user: User
+  readonly accounts: readonly AccountView[]
+  /** Providers that the user has no account of here. */
+  readonly addable: readonly DemoProvider[]
   readonly lastCall: CallResult | undefined
+  readonly lastJob: readonly JobLine[] | undefined
 }
 
 const program = `app.use(auth)
@@ -27,7 +38,14 @@ app.get('/tracks', auth.requireLogin(),
   })`
 
 /** The page of a visitor who is not signed in. `buttons` is safe HTML. */
-export function welcomePage(buttons: string, providers: readonly DemoProvider[]): string {
+export function welcomePage(view: {
+  readonly buttons: string
+  readonly providers: readonly DemoProvider[]
+  /** How many users the app knows from earlier. */
+  readonly knownUsers: number
+  readonly lastJob: readonly JobLine[] | undefined
+}): string {
+  const { buttons, providers, knownUsers, lastJob } = view
   const emulated = providers.filter(({ emulator }) => emulator !== undefined)
   const [first] = emulated
   const note = first?.emulator
@@ -43,6 +61,7 @@ export function welcomePage(buttons: string, providers: readonly DemoProvider[])
         and refreshes the access token whenever it runs out.</p>
       <nav class="sign-in" aria-label="Sign in">${buttons}</nav>
       ${note}
+      ${knownUsers === 0 ? '' : `<div class="card"><h2>Nobody is signed in here</h2>${job(lastJob)}</div>`}
     </section>
     <aside class="card" aria-label="The program behind this page">
       <pre tabindex="0"><code>${escapeHtml(program)}</code></pre>
@@ -51,9 +70,10 @@ export function welcomePage(buttons: string, providers: readonly DemoProvider[])
   )
 }
 
-/** The page of a signed-in user: who, what the API says, and how the token is doing. */
-export function accountPage({ user, provider, rows, status, lastCall }: AccountView): string {
+/** The page of a signed-in user: who, what the APIs say, and how the token is doing. */
+export function accountPage({ user, accounts, addable, lastCall, lastJob }: UserView): string {
   const name = user.name ?? user.id
+  const main = accounts.find(({ provider }) => provider.preset.id === user.provider) ?? accounts[0]
   return page(
     name,
     `<div class="account">
@@ -62,25 +82,79 @@ export function accountPage({ user, provider, rows, status, lastCall }: AccountV
           ${avatar(user, name)}
           <div>
             <h1 id="name">${escapeHtml(name)}</h1>
-            <p>Signed in with ${escapeHtml(provider.preset.name)}</p>
+            <p>Signed in with ${escapeHtml(main?.provider.preset.name ?? user.provider)}</p>
           </div>
           <form method="post" action="/logout"><button class="quiet">Sign out</button></form>
         </div>
-        <h2>Access token</h2>
+        ${main === undefined ? '' : tokenPanel(main, lastCall)}
+        <h2>Accounts</h2>
+        <ul class="rows">${accounts.map((account) => accountLine(account, main)).join('')}</ul>
+        <div class="actions">
+          ${addable.map(addButton).join('')}
+          ${accounts.some(({ more }) => more === 'missing') ? button('/played', 'Show what I played last') : ''}
+        </div>
+        <h2>Without a session</h2>
+        ${job(lastJob)}
+        <div class="actions">${button('/everywhere', 'Sign out everywhere', 'quiet')}</div>
+      </section>
+      <div class="column">${accounts.map(dataCard).join('')}</div>
+    </div>`,
+  )
+}
+
+function tokenPanel({ provider, status }: AccountView, lastCall: CallResult | undefined): string {
+  return `<h2>Access token</h2>
         <div data-part="token">${token(provider, status)}</div>
         <div class="actions">
           <form method="post" action="/call" data-in-place><button>Call the API</button></form>
           <form method="post" action="/call-50" data-in-place><button>Call it 50 times at once</button></form>
         </div>
-        <div data-part="result" class="result" role="status">${result(provider, lastCall)}</div>
-      </section>
-      <section class="card" aria-labelledby="data">
-        <h2 id="data">${escapeHtml(provider.heading)}</h2>
-        <div data-part="rows">${table(rows)}</div>
+        <div data-part="result" class="result" role="status">${result(provider, lastCall)}</div>`
+}
+
+function accountLine({ provider, status }: AccountView, main: AccountView | undefined): string {
+  const { id, name } = provider.preset
+  const isMain = provider === main?.provider
+  const detail = isMain ? 'the one you signed in with' : `refreshed ${status.refreshCount} times`
+  const disconnect = isMain ? '' : button(`/accounts/${id}/disconnect`, `Disconnect ${name}`, 'quiet')
+  return `<li class="with-action"><strong>${escapeHtml(name)}</strong> <span>${detail}</span>${disconnect}</li>`
+}
+
+function addButton({ preset: { id, name } }: DemoProvider): string {
+  return button(`/accounts/${id}`, `Add ${name}`)
+}
+
+function dataCard({ provider, rows, more }: AccountView): string {
+  const { id } = provider.preset
+  const played =
+    more === undefined || more === 'missing' || provider.more === undefined
+      ? ''
+      : `<h2>${escapeHtml(provider.more.heading)}</h2>${table(more)}`
+  return `<section class="card" aria-labelledby="data-${id}">
+        <h2 id="data-${id}">${escapeHtml(provider.heading)}</h2>
+        <div data-part="rows-${id}">${table(rows)}</div>
+        ${played}
         <p class="note">Fetched with <code>req.oauth.fetch</code> when this page was made.</p>
-      </section>
-    </div>`,
-  )
+      </section>`
+}
+
+/** What the nightly job did, and the button that runs it now. */
+function job(lines: readonly JobLine[] | undefined): string {
+  const done = lines?.map(({ userId, provider, entries }) => {
+    const detail = entries === undefined ? 'has to be allowed anew' : `${entries} entries`
+    return `<li><strong>${escapeHtml(userId)}</strong> <span>${escapeHtml(provider)}: ${detail}</span></li>`
+  })
+  const report =
+    done === undefined
+      ? '<p>The nightly job calls the APIs of every user, signed in or not.</p>'
+      : `<p data-job>${done.length === 0 ? 'The nightly job found nobody.' : 'The nightly job was there for:'}</p>
+        <ul class="rows">${done.join('')}</ul>`
+  return `${report}<div class="actions">${button('/nightly-job', 'Run the nightly job now')}</div>`
+}
+
+function button(action: string, label: string, look = ''): string {
+  const style = look === '' ? '' : ` class="${look}"`
+  return `<form method="post" action="${escapeHtml(action)}"><button${style}>${escapeHtml(label)}</button></form>`
 }
 
 function avatar(user: User, name: string): string {

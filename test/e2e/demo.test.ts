@@ -15,27 +15,7 @@ const scripts = [
 ] as const
 
 describe.skipIf(chromiumPath === undefined)('the demo in a browser', { timeout: 90_000 }, () => {
-  let demo: DemoProcess
-  let browser: Browser
-
-  beforeAll(async () => {
-    demo = await DemoProcess.start({ DEMO_TOKEN_SECONDS: String(tokenSeconds) })
-    browser = await startBrowser()
-  }, 150_000)
-  afterAll(async () => {
-    await browser?.close()
-    await demo?.stop()
-  })
-
-  /** Somebody with a new browser profile does something on the demo. */
-  async function visit(script: boolean, story: (visitor: Visitor) => Promise<void>): Promise<void> {
-    const visitor = await Visitor.arrive(browser, demo.baseUrl, { script })
-    try {
-      await story(visitor)
-    } finally {
-      await visitor.leave()
-    }
-  }
+  const { visit, baseUrl } = startDemo()
 
   describe.each(scripts)('%s', (_, script) => {
     // The two providers count their token requests apart, so their visitors may wait at the same time.
@@ -76,7 +56,7 @@ describe.skipIf(chromiumPath === undefined)('the demo in a browser', { timeout: 
       visit(script, async ({ page }) => {
         await page.getByRole('link', { name: 'Sign in with EXBO' }).click()
         await page.getByRole('button', { name: 'Cancel' }).click()
-        await page.waitForURL(`${demo.baseUrl}/callback/exbo**`)
+        await page.waitForURL(`${baseUrl()}/callback/exbo**`)
         await page.getByRole('link').first().click()
         await signInFromHere(page)
         await page.getByText('Signed in with EXBO').waitFor()
@@ -86,7 +66,7 @@ describe.skipIf(chromiumPath === undefined)('the demo in a browser', { timeout: 
       visit(script, async (visitor) => {
         await visitor.signIn('Spotify', 'Linus')
         const other = await visitor.openTab()
-        await visitor.page.getByRole('button', { name: 'Sign out' }).click()
+        await visitor.page.getByRole('button', { name: 'Sign out', exact: true }).click()
         await visitor.page.getByRole('link', { name: 'Sign in with Spotify' }).waitFor()
         await other.getByRole('button', { name: 'Call the API' }).click()
         await other
@@ -118,6 +98,89 @@ describe.skipIf(chromiumPath === undefined)('the demo in a browser', { timeout: 
       expect(await page.getByRole('progressbar', { name: 'Time left' }).getAttribute('value')).toBe('0')
     }))
 })
+
+// A demo of their own: an account that somebody has signed in with before is theirs.
+describe.skipIf(chromiumPath === undefined)('several accounts in a browser', { timeout: 90_000 }, () => {
+  const { visit } = startDemo()
+
+  describe.each(scripts)('%s', (_, script) => {
+    it('adds the other account, asks for one more scope, and disconnects again', () =>
+      visit(script, async (visitor) => {
+        const { page } = visitor
+        // What was granted is kept, so each visit is somebody else's.
+        const user = script ? 'Grace' : 'Ada'
+        await visitor.signIn('Spotify', user)
+        await page.getByRole('button', { name: 'Add EXBO' }).click()
+        await page.getByRole('button', { name: user, exact: true }).click()
+        await page.getByText(`${user}Alt`, { exact: true }).waitFor()
+        // Still the same person, with both accounts.
+        await page.getByText('Signed in with Spotify').waitFor()
+        await page.getByText('Bernoulli Waltz', { exact: true }).waitFor()
+
+        await page.getByRole('button', { name: 'Show what I played last' }).click()
+        await page.getByRole('button', { name: user, exact: true }).click()
+        await page.getByRole('heading', { name: 'Played last' }).waitFor()
+        expect(await page.getByRole('button', { name: 'Show what I played last' }).count()).toBe(0)
+
+        await page.getByRole('button', { name: 'Disconnect EXBO' }).click()
+        await page.getByRole('button', { name: 'Add EXBO' }).waitFor()
+        expect(await page.getByText(`${user}Alt`, { exact: true }).count()).toBe(0)
+        expect(visitor.problems).toEqual([])
+      }))
+
+    it('changes nothing when another account answers a consent, and leads back', () =>
+      visit(script, async (visitor) => {
+        const { page } = visitor
+        await visitor.signIn('Spotify', 'Linus')
+        await page.getByRole('button', { name: 'Show what I played last' }).click()
+        await page.getByRole('button', { name: 'Ada', exact: true }).click()
+        await page.getByRole('heading', { name: 'This is another account' }).waitFor()
+        await page.getByRole('link', { name: 'Go back' }).click()
+        await page.getByRole('heading', { name: 'Linus', level: 1 }).waitFor()
+        await page.getByRole('button', { name: 'Show what I played last' }).waitFor()
+      }))
+
+    it('signs out everywhere, and the nightly job goes on with nobody signed in', () =>
+      visit(script, async (visitor) => {
+        await visitor.signIn('EXBO', 'Linus')
+        await visit(script, async (other) => {
+          await other.signIn('EXBO', 'Linus')
+          await other.page.getByRole('button', { name: 'Sign out everywhere' }).click()
+          await other.page.getByRole('link', { name: 'Sign in with EXBO' }).waitFor()
+        })
+        const { page } = visitor
+        await page.reload()
+        await page.getByRole('link', { name: 'Sign in with EXBO' }).waitFor()
+        await page.getByRole('button', { name: 'Run the nightly job now' }).click()
+        const lines = page.locator('[data-job] + ul li', { hasText: 'exbo:1003' })
+        expect(await lines.allInnerTexts()).toEqual([expect.stringMatching(/exbo:1003\s+EXBO: 2 entries/)])
+      }))
+  })
+})
+
+/** A demo and a browser for all tests of a suite. */
+function startDemo() {
+  let demo: DemoProcess
+  let browser: Browser
+  beforeAll(async () => {
+    demo = await DemoProcess.start({ DEMO_TOKEN_SECONDS: String(tokenSeconds) })
+    browser = await startBrowser()
+  }, 150_000)
+  afterAll(async () => {
+    await browser?.close()
+    await demo?.stop()
+  })
+  /** Somebody with a new browser profile does something on the demo. */
+  const visit = async (script: boolean, story: (visitor: Visitor) => Promise<void>): Promise<void> => {
+    const visitor = await Visitor.arrive(browser, demo.baseUrl, { script })
+    try {
+      await story(visitor)
+    } finally {
+      await visitor.leave()
+    }
+  }
+  return { visit, baseUrl: () => demo.baseUrl }
+}
 
 /** Goes on from a page of ours or a consent page until somebody is signed in. */
 async function signInFromHere(page: Page): Promise<void> {
