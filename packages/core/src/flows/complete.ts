@@ -88,7 +88,7 @@ async function signIn(
     return context.sessions.signIn({ current, user, userId, account: landing.account, kept, completed })
   })
   context.events.emit('login', { provider: client.provider.id, accountId: user.id, userId })
-  void context.revocations.revoke(signedIn.replaced, 0)
+  void context.revocations.revoke(signedIn.replaced, 0, redeemed.code.tokens)
   return arrive(signedIn, completed, baseUrl, 'renew')
 }
 
@@ -116,7 +116,7 @@ async function add(
   )
   const isNew = !accounts.some((one) => one.subject === subject)
   context.events.emit('link', { provider: client.provider.id, accountId: user.id, userId, isNew })
-  void context.revocations.revoke(signedIn.replaced, 0)
+  void context.revocations.revoke(signedIn.replaced, 0, redeemed.code.tokens)
   return arrive(signedIn, completed, baseUrl)
 }
 

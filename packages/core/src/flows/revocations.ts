@@ -38,9 +38,10 @@ export class Revocations {
   /**
    * Revokes what a session held. Resolves when each has been tried once, or after `waitMs`; the rest goes on in the
    * background. Never rejects: whatever the servers do, the session is over.
+   * @param inUse a new token set of the session: some servers issue the same refresh token again.
    */
-  async revoke(ended: readonly EndedGrant[], waitMs: number): Promise<void> {
-    const tried = Promise.all(ended.map((grant) => this.#track(this.#tryOnce(grant))))
+  async revoke(ended: readonly EndedGrant[], waitMs: number, inUse?: TokenSet): Promise<void> {
+    const tried = Promise.all(ended.map((grant) => this.#track(this.#tryOnce(grant, inUse))))
     await within(this.#clock, waitMs, tried)
   }
 
@@ -62,11 +63,11 @@ export class Revocations {
     }
   }
 
-  async #tryOnce(grant: EndedGrant): Promise<void> {
+  async #tryOnce(grant: EndedGrant, inUse: TokenSet | undefined): Promise<void> {
     try {
       const client = await this.#providers.find(grant.account.provider)
       const tokens = client && this.#revocableTokens(client, grant)
-      if (client === undefined || tokens === undefined) return
+      if (client === undefined || tokens === undefined || sharesRefreshToken(tokens, inUse)) return
       if (!(await client.revoke(tokens, { deadlineMs }))) void this.#track(this.#tryAgain(client, tokens))
     } catch {
       this.#gaveUp(grant.account.provider)
@@ -116,6 +117,11 @@ export class Revocations {
       'A token was not revoked; it stays valid until it expires.',
     )
   }
+}
+
+/** True when revoking `tokens` would take the refresh token away from `inUse`. */
+function sharesRefreshToken(tokens: TokenSet, inUse: TokenSet | undefined): boolean {
+  return tokens.refreshToken !== undefined && tokens.refreshToken === inUse?.refreshToken
 }
 
 function ignored(): void {}

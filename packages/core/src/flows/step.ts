@@ -4,6 +4,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { BaseUrl } from '../session/base-url.ts'
 import type { Session } from '../session/sessions.ts'
 import { sessionBinding } from '../session/transaction.ts'
+import { maxTextBytes } from '../session/transaction-codec.ts'
 import { loginPath } from './addresses.ts'
 import type { FlowContext } from './context.ts'
 
@@ -31,7 +32,9 @@ const schema = 1
 export function stepAddress(context: FlowContext, session: Session, step: Step, baseUrl: BaseUrl): string {
   const { purpose, provider, ...asked } = step
   const at = context.clock.now()
-  const plaintext = JSON.stringify({ schema, at, session: bindingOf(session), ...asked })
+  // Longer ones do not fit into the login's cookie later.
+  const returnTo = Buffer.byteLength(step.returnTo) > maxTextBytes ? '/' : step.returnTo
+  const plaintext = JSON.stringify({ schema, at, session: bindingOf(session), ...asked, returnTo })
   const sealed = context.sealer.seal(ticketFor(purpose, provider), Buffer.from(plaintext, 'utf8'))
   return `${stepPath(context, step, baseUrl)}?t=${Buffer.from(sealed).toString('base64url')}`
 }

@@ -31,6 +31,7 @@ export function tokenSetFrom(
 ): TokenSet {
   if (!isOptionsObject(tokens))
     throw invalidOption(`${call}: tokens must be an object, not ${kindOf(tokens)}.`)
+  requireOurNames(call, tokens)
   const {
     accessToken,
     refreshToken,
@@ -59,6 +60,15 @@ export function tokenSetFrom(
     ...(refreshTokenExpiresAt === undefined ? {} : { refreshTokenExpiresAt }),
     ...(idToken === undefined ? {} : { idToken }),
   }
+}
+
+/** A refresh token under the wire's name would be lost in silence. */
+function requireOurNames(call: string, tokens: object): void {
+  const wire = Object.keys(tokens).find((name) => name.includes('_'))
+  if (wire === undefined) return
+  const ours = wire.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  const hint = wire === 'expires_in' ? 'expiresAt, in epoch seconds' : ours
+  throw invalidOption(`${call}: tokens has ${wire}, a name of the wire. Here it is ${hint}.`)
 }
 
 /** Visible ASCII: what a header can carry (RFC 6750 §2.1). The value itself is not repeated. */

@@ -10,6 +10,7 @@ import type { User } from '../protocol/user.ts'
 import { unknownProvider } from '../request-oauth/account.ts'
 import { type UserAccess, userAccess } from '../request-oauth.ts'
 import { type ApplicationOptions, Applications } from './applications.ts'
+import { givenUser } from './given-user.ts'
 import type { Parts } from './parts.ts'
 import { type Tokens, tokenSetFrom } from './tokens.ts'
 
@@ -90,14 +91,12 @@ export class WithoutRequest<Id extends string> {
     const call = 'auth.createSession()'
     requireShape<NewSession>(call, session, sessionNames)
     const { provider, user, tokens, userId } = session
-    if (!isOptionsObject(user) || typeof user.id !== 'string' || user.id === '')
-      throw invalidOption(`${call}: user must be an object with the user's id at the provider, { id: '…' }.`)
     if (userId !== undefined) requireUserId(call, userId)
     const client = await this.#client(provider)
     const set = tokens && this.#tokenSet(call, tokens, client)
     const setCookie = await this.#parts.flows.createSession({
       client,
-      user: { ...user, provider },
+      user: givenUser(call, provider, user),
       userId,
       tokens: set,
       authorizedAt: tokens?.authorizedAt,

@@ -102,6 +102,10 @@ const checks: readonly Check[] = [
           option: 'idTokenAlgorithms',
           fix: "must name signature algorithms like 'RS256'; 'none' is not one.",
         },
+  ({ keepAccounts }) =>
+    keepAccounts === undefined || typeof keepAccounts === 'boolean'
+      ? undefined
+      : { option: 'keepAccounts', fix: `must be true or false, not ${kindOf(keepAccounts)}.` },
   ({ callbackPath }) =>
     callbackPath === undefined || /^\/[A-Za-z0-9._~/-]*$/.test(callbackPath)
       ? undefined

@@ -83,7 +83,8 @@ export class SessionEndings {
       const { accounts } = current.record
       const record = { ...current.record, accounts: accounts.filter((one) => one !== account) }
       const deleteGrants = account.owner === 'session' ? [account.grantId] : []
-      const written = await this.#slots.write({ locator, current, record, putGrants: [], deleteGrants })
+      const change = { locator, current, record, putGrants: [], deleteGrants, isVisit: false }
+      const written = await this.#slots.write(change)
       if (written.outcome === 'written') return this.#leaveSubjects(locator, [account], written.deletedGrants)
     }
     throw storeUnavailable('contended')

@@ -26,6 +26,8 @@ export interface SlotChange {
   readonly record: SessionRecord
   readonly putGrants: readonly GrantWrite[]
   readonly deleteGrants: readonly string[]
+  /** A change that is no visit of the user's leaves the idle time as it is. */
+  readonly isVisit: boolean
 }
 
 /** How a change of a slot went. */
@@ -72,12 +74,19 @@ export class SessionSlots {
   }
 
   /** A write whose answer was lost is asked for once more: the store answers the same for the same record. */
-  async write({ locator, current, record, putGrants, deleteGrants }: SlotChange): Promise<SlotOutcome> {
+  async write({
+    locator,
+    current,
+    record,
+    putGrants,
+    deleteGrants,
+    isVisit,
+  }: SlotChange): Promise<SlotOutcome> {
     const sealed = this.#opened.seal(locator, record)
     const write = {
       expectedVersion: current?.version,
       record: sealed,
-      ttlSeconds: this.#ttlSeconds(record.expiresAt),
+      ...(isVisit ? { ttlSeconds: this.#ttlSeconds(record.expiresAt) } : {}),
       putGrants,
       deleteGrants,
     }

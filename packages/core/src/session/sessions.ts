@@ -230,6 +230,7 @@ export class Sessions {
         putGrants:
           arrival.sealed === undefined ? [] : [{ ...arrival.sealed, ttlSeconds: this.#grantSeconds(record) }],
         deleteGrants: replaced.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId),
+        isVisit: true,
       })
       if (written.outcome === 'moved') {
         await this.endings.leave(record, current, [arrival.account])

@@ -1,8 +1,9 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { SealError } from '../crypto/seal.ts'
 
-/** Scope and returnTo together may have this many bytes, so that the whole cookie stays below 600. */
+/** Packed scope and returnTo together may have this many bytes, so that the whole cookie stays below 600. */
 export const maxTextBytes = 256
-/** Scope alone: its length is written in one byte. */
+/** Packed scope alone: its length is written in one byte. */
 export const maxScopeBytes = 255
 
 /** Why a login is made: to replace the session, to add an account to it, or to authorize one of its accounts anew. */
@@ -22,7 +23,9 @@ export interface SealedTransaction {
   readonly returnTo: string
 }
 
-const format = 1
+const format = 2
+/** No scope that was packed into 255 bytes is longer. */
+const longestScope = 16_384
 const purposeOfByte: readonly (Purpose | undefined)[] = [undefined, 'sign-in', 'link', 'consent']
 const seedAt = 3
 const targetAt = seedAt + 32
@@ -30,11 +33,11 @@ const sessionAt = targetAt + 16
 const bindingLength = 16
 
 /**
- * Layout: format (1) | purpose (1) | scope length (1) | seed (32) | target (16) | session (16, not for a sign-in) |
- * scope | returnTo.
+ * Layout: format (1) | purpose (1) | packed scope length (1) | seed (32) | target (16) | session (16, not for a
+ * sign-in) | packed scope | returnTo.
  */
 export function encodeTransaction(transaction: SealedTransaction): Uint8Array {
-  const scope = Buffer.from(transaction.scope, 'utf8')
+  const scope = packScope(transaction.scope)
   return Buffer.concat([
     Buffer.of(format, purposeOfByte.indexOf(transaction.purpose), scope.length),
     transaction.seed,
@@ -58,7 +61,21 @@ export function decodeTransaction(plaintext: Uint8Array): SealedTransaction {
     purpose,
     target: bytes.subarray(targetAt, sessionAt).toString('base64url'),
     session: bytes.subarray(sessionAt, textAt).toString('base64url'),
-    scope: bytes.subarray(textAt, returnToAt).toString('utf8'),
+    scope: unpackScope(bytes.subarray(textAt, returnToAt)),
     returnTo: bytes.subarray(returnToAt).toString('utf8'),
+  }
+}
+
+/** Scope in as few bytes as it takes: the names of one provider's scopes are much alike. */
+export function packScope(scope: string): Buffer {
+  return scope === '' ? Buffer.alloc(0) : deflateRawSync(Buffer.from(scope, 'utf8'), { level: 9 })
+}
+
+function unpackScope(packed: Buffer): string {
+  if (packed.length === 0) return ''
+  try {
+    return inflateRawSync(packed, { maxOutputLength: longestScope }).toString('utf8')
+  } catch {
+    throw new SealError('corrupt')
   }
 }

@@ -1,10 +1,13 @@
 import { TestClock } from '@latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import { randomId } from '../crypto/random.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { CookieSettings } from './cookie.ts'
 import { httpsCookie, pairOf, RecordingLog, secrets, startAt } from './session.fixture.ts'
 import {
   type BegunTransaction,
+  type SessionBound,
+  sessionBinding,
   Transactions,
   type TransactionTarget,
   transactionTarget,
@@ -16,6 +19,12 @@ const target: TransactionTarget = {
   redirectUri: 'https://app.example/callback/example',
   purpose: 'sign-in',
   responseMode: 'query',
+}
+
+const session: SessionBound = { locator: 'locator', userId: 'example:ada', subject: 'subject of ada' }
+
+function boundTo(purpose: TransactionTarget['purpose']): { session?: SessionBound } {
+  return purpose === 'sign-in' ? {} : { session }
 }
 
 class Fixture {
@@ -32,7 +41,15 @@ class Fixture {
     })
   }
 
-  begin(cookies?: string, more: { returnTo?: string; scope?: readonly string[] } = {}): BegunTransaction {
+  begin(
+    cookies?: string,
+    more: {
+      returnTo?: string
+      scope?: readonly string[]
+      target?: TransactionTarget
+      session?: SessionBound
+    } = {},
+  ): BegunTransaction {
     return this.transactions.begin(cookies, {
       target,
       session: undefined,
@@ -114,14 +131,36 @@ describe('Transactions', () => {
     ])
   })
 
-  it('keeps the whole Set-Cookie at 600 bytes with a returnTo of 256 bytes, and room for 16 more', () => {
+  it.each(['sign-in', 'link', 'consent'] as const)(
+    'keeps the whole Set-Cookie of a %s at 600 bytes with a returnTo of 256 bytes',
+    (purpose) => {
+      const fixture = bound(new Fixture())
+      const returnTo = `/${'r'.repeat(255)}`
+      const begun = fixture.begin(undefined, {
+        returnTo,
+        target: { ...target, purpose },
+        ...boundTo(purpose),
+      })
+      const [setCookie = ''] = begun.setCookies
+      expect(fixture.transactions.open(cookieOf(begun), begun.state)).toMatchObject({ purpose, returnTo })
+      console.info(`transaction cookie of a ${purpose}: ${setCookie.length} bytes with a 256-byte returnTo`)
+      expect(setCookie.length).toBeLessThanOrEqual(600)
+    },
+  )
+
+  it('says which session and account a consent belongs to, and names neither', () => {
     const fixture = bound(new Fixture())
-    const returnTo = `/${'r'.repeat(255)}`
-    const begun = fixture.begin(undefined, { returnTo })
-    const [setCookie = ''] = begun.setCookies
-    expect(fixture.transactions.open(cookieOf(begun), begun.state)?.returnTo).toBe(returnTo)
-    console.info(`transaction cookie: ${setCookie.length} bytes with a 256-byte returnTo`)
-    expect(setCookie.length + Math.ceil((16 * 4) / 3)).toBeLessThanOrEqual(600)
+    const more = { target: { ...target, purpose: 'consent' } as const, ...boundTo('consent') }
+    const begun = fixture.begin(undefined, more)
+    const opened = fixture.transactions.open(cookieOf(begun), begun.state)
+    expect(opened?.session).toBe(sessionBinding(session))
+    for (const other of [
+      { ...session, locator: 'another' },
+      { ...session, userId: 'another' },
+      { ...session, subject: 'another' },
+      { locator: session.locator, userId: session.userId },
+    ])
+      expect(sessionBinding(other)).not.toBe(opened?.session)
   })
 
   it('replaces a longer returnTo by / and says so', () => {
@@ -135,11 +174,29 @@ describe('Transactions', () => {
 
   it('remembers extra scope, at the cost of a long returnTo', () => {
     const { transactions, begin } = bound(new Fixture())
-    const scope = ['a'.repeat(100), 'b'.repeat(100)]
-    const begun = begin(undefined, { scope, returnTo: `/${'r'.repeat(100)}` })
+    const scope = [randomId(256), randomId(256), randomId(256), randomId(256)]
+    const begun = begin(undefined, { scope, returnTo: `/${'r'.repeat(150)}` })
     expect(transactions.open(cookieOf(begun), begun.state)).toMatchObject({ scope, returnTo: '/' })
     expect(begun.setCookies[0]?.length).toBeLessThanOrEqual(600)
-    expect(() => begin(undefined, { scope: ['s'.repeat(256)] })).toThrow(/scope/)
+    const long = Array.from({ length: 12 }, () => randomId(256))
+    expect(() => begin(undefined, { scope: long })).toThrow(/scope/)
+  })
+
+  it('has room for every scope of a provider with many long ones', () => {
+    const { transactions, begin } = bound(new Fixture())
+    const scope = [
+      'playlist',
+      'user-library',
+      'user-follow',
+      'user-playback-state',
+      'user-recently-played',
+    ].flatMap((name) =>
+      ['read', 'modify', 'read-private', 'read-collaborative'].map((verb) => `${name}-${verb}`),
+    )
+    expect(scope.join(' ').length).toBeGreaterThan(400)
+    const begun = begin(undefined, { scope })
+    expect(transactions.open(cookieOf(begun), begun.state)).toMatchObject({ scope, returnTo: '/me' })
+    expect(begun.setCookies[0]?.length).toBeLessThanOrEqual(600)
   })
 
   it('is over after ten minutes, whatever the browser keeps', async () => {

@@ -17,6 +17,7 @@ import {
   maxScopeBytes,
   maxTextBytes,
   type Purpose,
+  packScope,
   type SealedTransaction,
 } from './transaction-codec.ts'
 
@@ -125,7 +126,7 @@ export class Transactions {
       target: transactionTarget(login.target),
       session: login.session === undefined ? '' : sessionBinding(login.session),
       scope: this.#fittingScope(scope),
-      returnTo: this.#fittingReturnTo(login.returnTo, Buffer.byteLength(scope)),
+      returnTo: this.#fittingReturnTo(login.returnTo, packScope(scope).length),
     })
     const sealed = Buffer.from(this.#sealer.seal({ kind: 'transaction', name }, plaintext)).toString(
       'base64url',
@@ -189,8 +190,8 @@ export class Transactions {
   }
 
   #fittingScope(scope: string): string {
-    if (Buffer.byteLength(scope) <= maxScopeBytes) return scope
-    const message = `The scope that a login adds to the provider's own is longer than ${maxScopeBytes} bytes.`
+    if (packScope(scope).length <= maxScopeBytes) return scope
+    const message = `The scope that a login adds to the provider's own is longer than ${maxScopeBytes} bytes, packed.`
     throw new LatchkeyError('invalid_options', `${message} Put it into the provider's scope option.`)
   }
 

@@ -62,7 +62,8 @@ class MemorySessions implements SessionStore {
     const standing = this.#records.get(locator)?.version
     if (standing === write.record.version) return { outcome: 'written', deletedGrants: [] }
     if (standing !== write.expectedVersion) return { outcome: 'moved' }
-    this.#records.set(locator, write.record, write.ttlSeconds)
+    if (write.ttlSeconds === undefined) this.#records.replace(locator, write.record)
+    else this.#records.set(locator, write.record, write.ttlSeconds)
     const deletedGrants = write.deleteGrants.map((id) => this.#grants.remove({ slot: locator, id }))
     for (const grant of write.putGrants) {
       this.#grants.records.set(grantKey({ slot: locator, id: grant.id }), grant.record, grant.ttlSeconds)

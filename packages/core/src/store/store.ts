@@ -25,7 +25,8 @@ export interface SessionWrite {
   /** The version that must stand there now; `undefined`: nothing may stand there. */
   readonly expectedVersion: string | undefined
   readonly record: VersionedRecord
-  readonly ttlSeconds: number
+  /** Absent: the record keeps the time to live that it has. */
+  readonly ttlSeconds?: number
   readonly putGrants: readonly GrantWrite[]
   readonly deleteGrants: readonly string[]
 }
