@@ -32,8 +32,11 @@ export async function errorReply(
   const loginHelps = error.code === 'login_required' || error.code === 'insufficient_scope'
   if (!loginHelps) return failureReply(error, request, settings)
   try {
-    if (session === undefined) return await leadToLogin(error, request, context)
-    return await leadOn(error, request, session, context)
+    // Signed out while the request ran: what it knows of its session is out of date.
+    const isStale = session !== undefined && error.reason === 'signed_out'
+    const current = isStale ? await context.sessions.resume(headerOf(request, 'cookie')) : session
+    if (current === undefined) return await leadToLogin(error, request, context)
+    return await leadOn(error, request, current, context)
   } catch (failure) {
     return LatchkeyError.is(failure) ? failureReply(failure, request, settings) : undefined
   }

@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
 import type { Session } from '../session/sessions.ts'
-import { FlowsFixture, navigation, origin, plainRequest } from './flows.fixture.ts'
+import { type Browser, FlowsFixture, navigation, origin, plainRequest } from './flows.fixture.ts'
 import type { Flows } from './routes.ts'
 
 async function signedIn(fixture = new FlowsFixture()): Promise<{
   fixture: FlowsFixture
   flows: Flows
+  browser: Browser
   session: Session | undefined
 }> {
   const flows = fixture.flows()
   const browser = fixture.browser(flows)
   await browser.signIn()
-  return { fixture, flows, session: await browser.session() }
+  return { fixture, flows, browser, session: await browser.session() }
 }
 
 const page = plainRequest('GET', '/me?a=1')
@@ -163,6 +164,17 @@ describe('Flows.errorReply', () => {
     expect((await flows.errorReply(lacks, page, session))?.status).toBe(403)
     await fixture.clock.advance(60)
     expect((await flows.errorReply(lacks, page, session))?.status).toBe(303)
+  })
+
+  it('leads to the login who was signed out while the request ran', async () => {
+    const { flows, session, browser } = await signedIn()
+    const gone = new LatchkeyError('login_required', 'Gone.', { provider: 'example', reason: 'signed_out' })
+    const late = { ...page, headers: { ...page.headers, cookie: browser.cookie } }
+    await browser.post('/logout')
+    expect(await flows.errorReply(gone, late, session)).toMatchObject({
+      status: 302,
+      headers: { location: '/login/example?returnTo=%2Fme%3Fa%3D1' },
+    })
   })
 
   it('asks for the scope that a page lacks, once, and comes back to it', async () => {
