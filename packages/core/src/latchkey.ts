@@ -121,7 +121,7 @@ export class Latchkey<Id extends string = string> {
    *   response has begun.
    * @param onLook called when the app first asks who is signed in: {@link sharedCacheHeaders} are due then.
    */
-  async open(request: PlainRequest, answer: Answer, onLook: () => void): Promise<RequestOAuth<Id>> {
+  async open(request: PlainRequest, answer: Answer, onLook?: () => void): Promise<RequestOAuth<Id>> {
     return this.#requestOAuth(request, await this.#resume(request), answer, onLook)
   }
 
@@ -136,7 +136,6 @@ export class Latchkey<Id extends string = string> {
       headers: req.headers,
       readBody: async () => '',
       native: req,
-      attach: () => {},
     }
     return this.#requestOAuth(request, await this.#resume(request), answersNothing)
   }
@@ -255,7 +254,7 @@ export class Latchkey<Id extends string = string> {
   }
 
   readonly #onLogin: OnLogin = async (login, request, session) => {
-    request.attach(this.#requestOAuth(request, { session }, answersNothing))
+    request.attach?.(this.#requestOAuth(request, { session }, answersNothing))
     const userId = await this.#settings.onLogin?.(login, request.native)
     if (userId === undefined || userId === null) return undefined
     requireUserId('The option onLogin returned a user id that cannot be used', userId)

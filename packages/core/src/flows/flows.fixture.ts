@@ -281,8 +281,6 @@ export function plainRequest(
     method,
     url,
     headers,
-    native: undefined,
-    attach: () => {},
     readBody: async (maxBytes) => {
       if (Buffer.byteLength(body) <= maxBytes) return body
       throw new LatchkeyError('invalid_callback', 'The body is too long.', {

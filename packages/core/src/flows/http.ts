@@ -8,9 +8,9 @@ export interface PlainRequest {
   /** The body as text, refused with 413 when it is longer than `maxBytes`. */
   readonly readBody: (maxBytes: number) => Promise<string>
   /** The framework's own request, for the app's callbacks. */
-  readonly native: unknown
+  readonly native?: unknown
   /** Puts a `req.oauth` on the framework's own request. */
-  readonly attach: (oauth: object) => void
+  readonly attach?: (oauth: object) => void
 }
 
 /** An answer of core's. Adapters write it as it is. */
