@@ -40,8 +40,8 @@ export class Landing {
   readonly #context: FlowContext
   readonly #redeemed: Redeemed
   readonly #userId: string
-  /** The token set that is stored for nobody: ours when an older one stays, the older one when ours replaced it. */
-  #leftOver: TokenSet | undefined
+  /** Token sets that are stored for nobody: ours when an older one stays, the older one when ours replaced it. */
+  readonly #leftOver = new Set<TokenSet>()
   #isStored = false
 
   constructor(context: FlowContext, redeemed: Redeemed, userId: string) {
@@ -63,12 +63,10 @@ export class Landing {
 
   /** After the session is stored: revokes the token set that nobody uses any more. */
   settle(): void {
-    const { client, code } = this.#redeemed
-    const left = this.#leftOver
-    // Elsewhere the new one has killed it already, or revoking it would end the new one too.
-    if (left === undefined || client.provider.exclusive) return
-    if (left !== code.tokens && left.refreshToken === code.tokens.refreshToken) return
-    void this.#context.revocations.discard(client, left)
+    const { client } = this.#redeemed
+    // Where a new one kills all earlier ones, they are dead already.
+    if (client.provider.exclusive) return
+    for (const tokens of this.#leftOver) void this.#context.revocations.discard(client, tokens)
   }
 
   /** After a failure: the token set is used by others who share it, or else revoked. */
@@ -94,10 +92,13 @@ export class Landing {
       ttlSeconds: owner === 'user' ? keptSeconds : sessionSeconds,
       isAlive: aliveCheck(client, code),
       authorizedAt: authorizedAt(this.#redeemed),
+      // A second time, because the session moved: whoever replaced ours meanwhile has revoked it.
+      ...(this.#isStored && !client.provider.exclusive && { yields: true }),
     })
     if (brought.stored === 'nothing') throw new Error('A session was to join its subject and did not.')
     this.#isStored = true
-    this.#leftOver = brought.stored === 'theirs' ? code.tokens : (brought.replaced ?? this.#leftOver)
+    if (brought.stored === 'ours') this.#leftOver.delete(code.tokens)
+    if (brought.leftOver !== undefined) this.#leftOver.add(brought.leftOver)
     if (owner === 'user') await kept.add(this.#userId, account)
     return brought
   }

@@ -266,6 +266,18 @@ export class Browser {
     return this.get(await this.begin(provider, query, code))
   }
 
+  /** Presses the button of a link's or consent's page and answers the callback address. */
+  async beginStep(purpose: 'link' | 'consent', provider: string, code = 'code'): Promise<string> {
+    const { body } = await this.post(`/login/${provider}/${purpose}`)
+    const [, state] = /[?&;]state=([\w-]{43})/.exec(body) ?? []
+    if (state === undefined) throw new Error(`The ${purpose} did not begin: ${body}`)
+    return `/callback/${provider}?code=${code}&state=${state}`
+  }
+
+  async link(provider: string, code = 'code'): Promise<Reply> {
+    return this.get(await this.beginStep('link', provider, code))
+  }
+
   session(): Promise<Session | undefined> {
     return this.#sessions.resume(this.cookie)
   }

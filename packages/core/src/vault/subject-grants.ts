@@ -5,7 +5,7 @@ import type { TokenSet } from '../protocol/token.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { AdmissionOutcome, GrantRef, Joined, Member, Store, VersionedRecord } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
-import type { LiveGrant } from './grant.ts'
+import type { Grant, LiveGrant } from './grant.ts'
 import type { GrantRecords, OpenedGrant, StandingGrant } from './grant-records.ts'
 import { Lease } from './lease.ts'
 
@@ -37,7 +37,8 @@ export interface BroughtTokens {
 
 /** How {@link SubjectGrants.bring} went. */
 export type Brought =
-  | ({ readonly stored: 'ours' | 'theirs'; readonly replaced?: TokenSet } & Joined)
+  /** `leftOver`: the token set that is stored for nobody now, ours when theirs stays, theirs when ours took its place. */
+  | ({ readonly stored: 'ours' | 'theirs'; readonly leftOver?: TokenSet } & Joined)
   /** No session brings it and none stands there. */
   | { readonly stored: 'nothing' }
 
@@ -132,7 +133,8 @@ export class SubjectGrants {
     const isKept = holder === undefined || grant.holder === holder
     const record = isKept ? standing : this.#parts.codec.seal(ref, { ...grant, holder })
     const outcome = await this.#admit(brought, standing.version, record)
-    return outcome.outcome === 'moved' ? 'moved' : { stored: 'theirs', ...joined(outcome) }
+    if (outcome.outcome === 'moved') return 'moved'
+    return { stored: 'theirs', ...leftOver(brought.tokens, grant), ...joined(outcome) }
   }
 
   async #replace(brought: BroughtTokens, standing: StandingGrant | undefined): Promise<Brought | 'moved'> {
@@ -151,8 +153,8 @@ export class SubjectGrants {
     if (outcome.outcome === 'moved') return 'moved'
     records.remember(ref, record.version, grant)
     const before = standing?.opened?.grant
-    const replaced = before?.state === 'live' ? { replaced: before.tokens } : {}
-    return { stored: 'ours', ...replaced, ...joined(outcome) }
+    const left = before?.state === 'live' ? leftOver(before.tokens, grant) : {}
+    return { stored: 'ours', ...left, ...joined(outcome) }
   }
 
   /** Asked for once more when the answer is lost: the store answers the same for the same record. */
@@ -182,6 +184,15 @@ function requireSameHolder(standing: OpenedGrant | undefined, { holder }: Brough
   const keeper = standing?.grant.holder
   if (keeper === undefined || holder === undefined || keeper === holder) return
   throw new LatchkeyError('account_in_use', 'Another user of this app keeps this account.')
+}
+
+/** `tokens`, unless they are those of the grant that stands, or of the same authorization as its refresh token. */
+function leftOver(tokens: TokenSet, standing: Grant): { readonly leftOver?: TokenSet } {
+  if (standing.state !== 'live') return { leftOver: tokens }
+  const { accessToken, refreshToken } = standing.tokens
+  const isSame =
+    accessToken === tokens.accessToken || (refreshToken !== undefined && refreshToken === tokens.refreshToken)
+  return isSame ? {} : { leftOver: tokens }
 }
 
 function joined({ now, notBefore }: Joined): Joined {
