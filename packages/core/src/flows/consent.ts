@@ -3,7 +3,7 @@ import { digest } from '../crypto/digest.ts'
 import { randomId } from '../crypto/random.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import { isFresh } from '../session/is-fresh.ts'
-import { grantRefOf, type SessionAccount } from '../session/record.ts'
+import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import type { FlowContext } from './context.ts'
 import type { SignInClient } from './sign-in-client.ts'
@@ -20,7 +20,7 @@ export async function consentScope(
   wanted: readonly string[],
 ): Promise<readonly string[]> {
   const account = record.accounts.find((one) => one.subject === subject)
-  const grant = account && (await vault.read({ ref: grantRefOf(locator, account) }))
+  const grant = account && (await vault.read(grantOf({ locator, userId: record.userId }, account)))
   const had = grant?.state === 'live' ? grant.tokens.scope : grant?.state === 'ended' ? grant.scope : []
   return [...new Set([...had, ...wanted])]
 }

@@ -30,17 +30,22 @@ export async function disconnect(
   const grants = ended.flatMap((one) => one ?? [])
   if (account.owner === 'user') {
     await kept.remove(userId, subject)
-    grants.push(...(await forget(context, account)))
+    grants.push(...(await forget(context, userId, account)))
   }
   await revocations.revoke(grants, revocationWaitMs)
 }
 
-/** Deletes a kept grant. Its authorization is revoked unless another user's session has it too. */
+/**
+ * Deletes the grant that a user keeps, not one that somebody else keeps meanwhile. Its authorization is revoked unless
+ * another user's session has it too.
+ */
 async function forget(
-  { store }: Pick<FlowContext, 'store'>,
+  { store, vault }: Pick<FlowContext, 'store' | 'vault'>,
+  userId: string,
   account: SessionAccount,
 ): Promise<readonly EndedGrant[]> {
   const ref = subjectRef(account.subject)
+  if ((await vault.read({ ref, holder: userId })) === undefined) return []
   const record = await store.grants.delete(ref)
   if (record === undefined) return []
   const left = await store.subjects.count(account.subject)

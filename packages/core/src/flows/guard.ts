@@ -1,5 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
-import { grantRefOf, type SessionAccount } from '../session/record.ts'
+import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import { ownOrigins } from './addresses.ts'
 import { accountAt } from './consent.ts'
@@ -38,12 +38,12 @@ export async function guard(
 
 async function requireScope(
   vault: FlowContext['vault'],
-  { locator }: Session,
+  { locator, record: { userId } }: Session,
   account: SessionAccount,
   scope: readonly string[],
 ): Promise<void> {
   const { provider, id: accountId } = account
-  const grant = await vault.read({ ref: grantRefOf(locator, account) })
+  const grant = await vault.read(grantOf({ locator, userId }, account))
   if (grant?.state !== 'live') throw loginRequired('grant_ended', { provider, scope, accountId })
   const missing = scope.filter((item) => !grant.tokens.scope.includes(item))
   if (missing.length === 0) return

@@ -17,8 +17,9 @@ export async function keptBeside(
   const accounts = await kept.list(userId)
   const standing = await Promise.all(
     accounts.map(async (account) => {
-      const grant = await vault.read({ ref: subjectRef(account.subject), keepSeconds: keptSeconds })
-      if (grant?.holder === userId) return [pointerTo(account)]
+      const ref = subjectRef(account.subject)
+      const grant = await vault.read({ ref, keepSeconds: keptSeconds, holder: userId })
+      if (grant !== undefined) return [pointerTo(account)]
       await kept.remove(userId, account.subject)
       return []
     }),

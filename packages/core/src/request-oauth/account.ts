@@ -5,7 +5,7 @@ import { resourceServerOf } from '../fetch/resource-server.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import { keptSeconds } from '../session/kept-accounts.ts'
-import { grantRefOf, type SessionAccount } from '../session/record.ts'
+import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Grant, GrantHandle, TokenSource } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -147,7 +147,7 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   }
 
   async #handle(): Promise<{ readonly handle: GrantHandle; readonly client: TokenSource }> {
-    const { account, locator } = this.#pointer
+    const { account } = this.#pointer
     const { provider, id, owner } = account
     const client = await this.#parts.clients.find(provider)
     if (client === undefined) throw unknownProvider(provider)
@@ -155,7 +155,7 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}
     return {
       client,
-      handle: { ref: grantRefOf(locator, account), client, account: { provider, id }, ...kept },
+      handle: { ...grantOf(this.#pointer, account), client, account: { provider, id }, ...kept },
     }
   }
 }

@@ -56,6 +56,15 @@ export function grantRefOf(
   return { slot: owner === 'session' ? locator : subject, id: grantId }
 }
 
+/** The same, and for an account that a user keeps, whose it must be: meanwhile somebody else may keep it. */
+export function grantOf(
+  { locator, userId }: { readonly locator: string; readonly userId: string },
+  account: Pick<SessionAccount, 'owner' | 'subject' | 'grantId'>,
+): { readonly ref: GrantRef; readonly holder?: string } {
+  const ref = grantRefOf(locator, account)
+  return account.owner === 'user' ? { ref, holder: userId } : { ref }
+}
+
 /** A transaction that changed a session. */
 export interface CompletedTransaction {
   readonly transaction: string

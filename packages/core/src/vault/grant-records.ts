@@ -52,18 +52,22 @@ export class GrantRecords {
     this.#log = log
   }
 
-  /** The grant as it stands; `undefined` when it is gone or does not open. `keepSeconds` renews its time to live. */
+  /**
+   * The grant as it stands; `undefined` when it is gone, another user's, or does not open. `keepSeconds` renews its
+   * time to live.
+   */
   async find({
     ref,
     keepSeconds,
-  }: Pick<GrantHandle, 'ref' | 'keepSeconds'>): Promise<OpenedGrant | undefined> {
+    holder,
+  }: Pick<GrantHandle, 'ref' | 'keepSeconds' | 'holder'>): Promise<OpenedGrant | undefined> {
     const held = this.#held.get(ref)
     const record = await this.#store.read(ref, keepSeconds).catch((error: unknown) => {
       if (held === undefined) throw error
       return held.record
     })
     if (record === undefined) return undefined
-    return this.open(ref, record.version === held?.expectedVersion ? held.record : record)
+    return ofHolder(holder, this.open(ref, record.version === held?.expectedVersion ? held.record : record))
   }
 
   /**
@@ -77,7 +81,8 @@ export class GrantRecords {
   /** @throws {LatchkeyError} `login_required`: the grant is gone or does not open. */
   async observe(handle: GrantHandle): Promise<ObservedGrant> {
     const { record, attempt, leaseOwner } = await this.#store.observe(handle.ref)
-    const opened = (record && this.open(handle.ref, record)) ?? (await this.#begin(handle))
+    const opened =
+      ofHolder(handle.holder, record && this.open(handle.ref, record)) ?? (await this.#begin(handle))
     return { opened, attempt, leaseOwner }
   }
 
@@ -148,4 +153,8 @@ export class GrantRecords {
     await this.#store.delete(ref)
     throw storeUnavailable('corrupt')
   }
+}
+
+function ofHolder(holder: string | undefined, opened: OpenedGrant | undefined): OpenedGrant | undefined {
+  return holder === undefined || opened?.grant.holder === holder ? opened : undefined
 }

@@ -55,6 +55,8 @@ export interface GrantHandle {
   readonly client: TokenSource
   /** `id`: of the user at the provider, or of the client itself. */
   readonly account: { readonly provider: string; readonly id: string }
+  /** The user who must be the one that keeps the account; anybody else's grant counts as gone. Absent: whoever. */
+  readonly holder?: string
   /** Every use keeps the record for so long. Absent: it lives as long as whoever owns it said. */
   readonly keepSeconds?: number
 }

@@ -127,8 +127,8 @@ export class Vault {
     throw failureError({ code: 'as_unavailable', reason: 'contention' }, handle.client.provider)
   }
 
-  /** The grant as it stands; `undefined` when it is gone or was tampered with. Never refreshes. */
-  async read(handle: Pick<GrantHandle, 'ref' | 'keepSeconds'>): Promise<Grant | undefined> {
+  /** The grant as it stands; `undefined` when it is gone, another user's, or was tampered with. Never refreshes. */
+  async read(handle: Pick<GrantHandle, 'ref' | 'keepSeconds' | 'holder'>): Promise<Grant | undefined> {
     return (await this.#records.find(handle))?.grant
   }
 
