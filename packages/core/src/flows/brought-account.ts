@@ -29,6 +29,19 @@ export function ownerOf({
   return exclusive ? 'subject' : 'session'
 }
 
+/**
+ * The user who keeps an account; `undefined`: nobody, or accounts there are not kept.
+ * @throws {LatchkeyError} `store_unavailable`
+ */
+export async function keeperOf(
+  { vault }: Pick<FlowContext, 'vault'>,
+  client: SignInClient,
+  user: Pick<User, 'id'>,
+): Promise<string | undefined> {
+  if (ownerOf(client) !== 'user') return undefined
+  return vault.subjectGrants.holder(subjectRef(subjectKey(client, user.id)))
+}
+
 /** Where the grant of a subject lies that does not belong to one session. */
 export function subjectRef(subject: string): GrantRef {
   return { slot: subject, id: subjectGrantId }

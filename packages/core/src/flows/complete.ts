@@ -6,7 +6,7 @@ import { safeReturnTo } from '../session/return-to.ts'
 import type { Session, SignedIn } from '../session/sessions.ts'
 import { type OpenTransaction, sessionBinding, transactionTarget } from '../session/transaction.ts'
 import { targetOf } from './begin.ts'
-import { abandon, Landing, ownerOf, type Redeemed, subjectRef } from './brought-account.ts'
+import { abandon, keeperOf, Landing, type Redeemed } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { keptBeside } from './kept.ts'
@@ -151,10 +151,7 @@ async function decideUserId(
   const { client, user, profile } = redeemed
   const provider = client.provider.id
   try {
-    const isKept = ownerOf(client) === 'user'
-    const keptBy = isKept
-      ? await context.vault.subjectGrants.holder(subjectRef(subjectKey(client, user.id)))
-      : undefined
+    const keptBy = await keeperOf(context, client, user)
     const login = { provider, user, raw: profile.claims, ...(keptBy === undefined ? {} : { keptBy }) }
     const own = await context.settings.onLogin?.(login, request, session)
     return own ?? keptBy ?? `${provider}:${user.id}`

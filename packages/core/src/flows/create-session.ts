@@ -2,7 +2,8 @@ import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
 import type { BroughtAccount } from '../session/sessions.ts'
-import { Landing, ownerOf, subjectRef } from './brought-account.ts'
+import { accountInUse } from '../vault/subject-grants.ts'
+import { keeperOf, Landing, ownerOf } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 import { keptBeside } from './kept.ts'
 import type { SignInClient } from './sign-in-client.ts'
@@ -20,27 +21,25 @@ export interface SessionRequest {
 }
 
 /**
- * Stores a session as a sign-in does, and returns its `Set-Cookie` value.
+ * Stores a session as a sign-in does, and returns its `Set-Cookie` value. Tokens that the app brings stay the app's: a
+ * failure revokes nothing, so that it can be tried again.
  * @throws {LatchkeyError} `account_in_use`, `store_unavailable`
  */
 export async function createSession(context: FlowContext, request: SessionRequest): Promise<string> {
   const { client, user } = request
-  const userId = request.userId ?? (await defaultUserId(context, client, user))
+  const keeper = await keeperOf(context, client, user)
+  const userId = request.userId ?? keeper ?? `${user.provider}:${user.id}`
+  if (keeper !== undefined && keeper !== userId) throw accountInUse()
   const landing = landingOf(context, request, userId)
-  try {
-    const { setCookie } = await context.sessions.signIn({
-      current: undefined,
-      user,
-      userId,
-      account: landing?.account ?? accountWithoutTokens(context, client, user),
-      kept: await keptBeside(context, userId),
-      completed: { transaction: '', returnTo: '/', subject: '', scope: [], at: context.clock.now() },
-    })
-    return setCookie
-  } catch (error) {
-    await landing?.abandon()
-    throw error
-  }
+  const { setCookie } = await context.sessions.signIn({
+    current: undefined,
+    user,
+    userId,
+    account: landing?.account ?? accountWithoutTokens(context, client, user),
+    kept: await keptBeside(context, userId),
+    completed: { transaction: '', returnTo: '/', subject: '', scope: [], at: context.clock.now() },
+  })
+  return setCookie
 }
 
 function landingOf(
@@ -52,14 +51,6 @@ function landingOf(
   const authorized = authorizedAt === undefined ? {} : { authorizedAt }
   const redeemed = { client, user, code: { tokens }, requestedScope: tokens.scope, ...authorized }
   return new Landing(context, redeemed, userId)
-}
-
-async function defaultUserId({ vault }: FlowContext, client: SignInClient, user: User): Promise<string> {
-  const isKept = ownerOf(client) === 'user'
-  const keptBy = isKept
-    ? await vault.subjectGrants.holder(subjectRef(subjectKey(client, user.id)))
-    : undefined
-  return keptBy ?? `${user.provider}:${user.id}`
 }
 
 /** The user is signed in there; whoever needs the API is sent through a consent. */

@@ -183,7 +183,12 @@ async function keeps({ grant }: OpenedGrant, brought: BroughtTokens): Promise<bo
 function requireSameHolder(standing: OpenedGrant | undefined, { holder }: BroughtTokens): void {
   const keeper = standing?.grant.holder
   if (keeper === undefined || holder === undefined || keeper === holder) return
-  throw new LatchkeyError('account_in_use', 'Another user of this app keeps this account.')
+  throw accountInUse()
+}
+
+/** The error for an account that another user keeps. */
+export function accountInUse(): LatchkeyError {
+  return new LatchkeyError('account_in_use', 'Another user of this app keeps this account.')
 }
 
 /** `tokens`, unless they are those of the grant that stands, or of the same authorization as its refresh token. */
