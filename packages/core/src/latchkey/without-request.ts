@@ -10,9 +10,9 @@ import type { User } from '../protocol/user.ts'
 import { unknownProvider } from '../request-oauth/account.ts'
 import { type UserAccess, userAccess } from '../request-oauth.ts'
 import { type ApplicationOptions, Applications } from './applications.ts'
-import { givenUser } from './given-user.ts'
 import type { Parts } from './parts.ts'
 import { type Tokens, tokenSetFrom } from './tokens.ts'
+import { userFrom } from './user-from.ts'
 
 /** What `auth.createSession()` takes. */
 export interface NewSession<Id extends string = string> {
@@ -91,12 +91,13 @@ export class WithoutRequest<Id extends string> {
     const call = 'auth.createSession()'
     requireShape<NewSession>(call, session, sessionNames)
     const { provider, user, tokens, userId } = session
+    const known = userFrom(call, provider, user)
     if (userId !== undefined) requireUserId(call, userId)
     const client = await this.#client(provider)
     const set = tokens && this.#tokenSet(call, tokens, client)
     const setCookie = await this.#parts.flows.createSession({
       client,
-      user: givenUser(call, provider, user),
+      user: known,
       userId,
       tokens: set,
       authorizedAt: tokens?.authorizedAt,
