@@ -1,12 +1,13 @@
-import { LatchkeyError } from '../errors.ts'
+import { type ErrorCode, LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
-import { keptSeconds } from '../session/kept-accounts.ts'
+import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
 import { type GrantOwner, subjectGrantId } from '../session/record.ts'
 import type { BroughtAccount } from '../session/sessions.ts'
 import type { GrantRef, Joined, Member } from '../store/store.ts'
 import type { LiveGrant } from '../vault/grant.ts'
+import { isSameGrant } from '../vault/token-set.ts'
 import type { FlowContext } from './context.ts'
 import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
 
@@ -56,6 +57,9 @@ export class Landing {
   /** Token sets that are stored for nobody: ours when an older one stays, the older one when ours replaced it. */
   readonly #leftOver = new Set<TokenSet>()
   #isStored = false
+  /** No grant stood there before. */
+  #isFirst = false
+  #memberId = ''
 
   constructor(context: FlowContext, redeemed: Redeemed, userId: string) {
     const { client, user } = redeemed
@@ -82,18 +86,42 @@ export class Landing {
     for (const tokens of this.#leftOver) void this.#context.revocations.discard(client, tokens)
   }
 
-  /** After a failure: the token set is used by others who share it, or else revoked. */
-  async abandon(): Promise<void> {
-    if (this.#isStored) this.settle()
-    else await abandon(this.#context, this.#redeemed)
+  /**
+   * After a failure: a token set that is stored lives on for those who share it or keep it, any other is revoked. An
+   * account that was kept for a login which was refused in the end is taken back. Never rejects.
+   */
+  async abandon(error: unknown): Promise<void> {
+    const { provider } = this.#redeemed.client
+    if (ownerOf({ provider }) === 'user') {
+      try {
+        if (this.#isFirst && isOf('login_required', error)) await this.#takeBack()
+        if (!provider.exclusive && (await this.#isInUse())) return this.settle()
+      } catch (failure) {
+        // Nobody knows whether it is stored, and what is stored must live.
+        if (LatchkeyError.is(failure)) return
+        throw failure
+      }
+    }
+    await abandon(this.#context, this.#redeemed)
   }
 
-  async #admit(
+  async #admit(owner: 'subject' | 'user', account: KeptAccount, member: Member): Promise<Joined> {
+    const { kept } = this.#context
+    if (owner === 'subject') return this.#bring(owner, account, member)
+    // First the list: its user could neither use nor disconnect a grant that is not on it.
+    await kept.add(this.#userId, account)
+    return this.#bring(owner, account, member).catch(async (error: unknown) => {
+      if (isOf('account_in_use', error)) await kept.remove(this.#userId, account.subject)
+      throw error
+    })
+  }
+
+  async #bring(
     owner: 'subject' | 'user',
-    account: { readonly provider: string; readonly id: string; readonly subject: string },
+    account: Pick<KeptAccount, 'subject'>,
     member: Member,
   ): Promise<Joined> {
-    const { vault, kept, clock } = this.#context
+    const { vault, clock } = this.#context
     const { client, code, requestedScope } = this.#redeemed
     const sessionSeconds = Math.max(1, Math.ceil(member.expiresAt - clock.now()))
     const brought = await vault.subjectGrants.bring({
@@ -109,12 +137,30 @@ export class Landing {
       ...(this.#isStored && !client.provider.exclusive && { yields: true }),
     })
     if (brought.stored === 'nothing') throw new Error('A session was to join its subject and did not.')
+    this.#isFirst ||= brought.isFirst
     this.#isStored = true
+    this.#memberId = member.id
     if (brought.stored === 'ours') this.#leftOver.delete(code.tokens)
     if (brought.leftOver !== undefined) this.#leftOver.add(brought.leftOver)
-    if (owner === 'user') await kept.add(this.#userId, account)
     return brought
   }
+
+  /** Unless another session of its user has the account meanwhile. */
+  async #takeBack(): Promise<void> {
+    const { store, kept } = this.#context
+    const { subject } = this.account
+    const { deletedGrant } = await store.subjects.leave(subject, this.#memberId, subjectGrantId)
+    if (deletedGrant !== undefined) await kept.remove(this.#userId, subject)
+  }
+
+  async #isInUse(): Promise<boolean> {
+    const grant = await this.#context.vault.read({ ref: subjectRef(this.account.subject) })
+    return grant?.state === 'live' && isSameGrant(grant.tokens, this.#redeemed.code.tokens)
+  }
+}
+
+function isOf(code: ErrorCode, error: unknown): boolean {
+  return LatchkeyError.is(error) && error.code === code
 }
 
 /**

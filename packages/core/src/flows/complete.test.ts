@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { LatchkeyError } from '../errors.ts'
+import type { Provider } from '../protocol/provider.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
 import { grantRefOf } from '../session/record.ts'
 import type { Grant } from '../vault/grant.ts'
+import { subjectRef } from './brought-account.ts'
 import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import type { SignInClient } from './sign-in-client.ts'
 
 /** Three providers whose accounts a user keeps. */
 function keeping(): FlowsFixture {
@@ -58,5 +63,128 @@ describe('two sign-ins of one browser that meet', () => {
       tokens: { refreshToken: 'refresh of quick' },
     })
     expect(new Set(fixture.client.revoked)).toEqual(new Set(['refresh of code', 'refresh of slow']))
+  })
+})
+
+/** Who owns the grants of `other`, to which the account is linked. */
+const owners = [
+  ['its session', {}],
+  ['its subject (exclusive)', { exclusive: true }],
+  ['its user (keepAccounts)', { keepAccounts: true }],
+  ['its user (exclusive)', { keepAccounts: true, exclusive: true }],
+] as const
+
+function linking(provider: Partial<Provider>): FlowsFixture {
+  const clients = [new ScriptedSignInClient('example'), new ScriptedSignInClient('other', provider)]
+  return new FlowsFixture({ clients })
+}
+
+/** The grant that stands in the subject's slot of the account at `other`. */
+function grantAtOther({ clients, vault }: FlowsFixture): Promise<Grant | undefined> {
+  return vault.read({ ref: subjectRef(subjectKey(clients[1] as SignInClient, 'ada')) })
+}
+
+describe.each(owners)('a link whose grant belongs to %s', (_, provider) => {
+  it('stores nothing and revokes its tokens when its user signs out in the middle', async () => {
+    const fixture = linking(provider)
+    const browser = fixture.browser()
+    await browser.signIn()
+    const session = await browser.session()
+    const answer = await browser.beginStep('link', 'other', 'late')
+    once(fixture, 'sessions.write', () => browser.copy().post('/logout'))
+    expect((await browser.get(answer)).status).toBe(401)
+    expect(await browser.session()).toBeUndefined()
+    expect(await grantAtOther(fixture)).toBeUndefined()
+    expect(await fixture.kept.list('example:ada')).toEqual([])
+    expect(fixture.clients[1]?.revoked).toEqual(['refresh of late'])
+    const subject = subjectKey(fixture.clients[1] as SignInClient, 'ada')
+    expect(await fixture.store.subjects.members(subject)).toEqual([])
+    expect(await fixture.store.sessions.peek(session?.locator ?? '')).toBeUndefined()
+  })
+})
+
+describe('a link of an account that is kept', () => {
+  const kept = { keepAccounts: true }
+
+  it('stays as it was made when its user signs out in the middle of another one', async () => {
+    const fixture = linking(kept)
+    const browser = fixture.browser()
+    await browser.signIn()
+    await browser.link('other', 'first')
+    const answer = await browser.beginStep('link', 'other', 'second')
+    once(fixture, 'sessions.write', () => browser.copy().post('/logout'))
+    expect((await browser.get(answer)).status).toBe(401)
+    expect(await grantAtOther(fixture)).toMatchObject({ holder: 'example:ada', state: 'live' })
+    expect(await fixture.kept.list('example:ada')).toMatchObject([{ provider: 'other', id: 'ada' }])
+    const standing = await grantAtOther(fixture)
+    const used = standing?.state === 'live' ? standing.tokens.refreshToken : undefined
+    expect(fixture.clients[1]?.revoked).toEqual(
+      ['refresh of first', 'refresh of second'].filter((one) => one !== used),
+    )
+  })
+
+  it('stays on its user’s list when a new one fails for the server', async () => {
+    const fixture = linking({ ...kept, exclusive: true })
+    const browser = fixture.browser()
+    await browser.signIn()
+    await browser.link('other', 'first')
+    let calls = 0
+    Object.assign(fixture.clients[1] ?? {}, {
+      beforeProfile: () => {
+        calls += 1
+        if (calls === 2) throw new LatchkeyError('as_unavailable', 'The user cannot be asked for.')
+      },
+    })
+    expect((await browser.link('other', 'second')).status).toBe(503)
+    expect(await fixture.kept.list('example:ada')).toMatchObject([{ provider: 'other', id: 'ada' }])
+    expect(await grantAtOther(fixture)).toMatchObject({ holder: 'example:ada', state: 'live' })
+  })
+
+  it('is not revoked when nobody knows whether it was stored', async () => {
+    const fixture = linking(kept)
+    const browser = fixture.browser()
+    await browser.signIn()
+    const answer = await browser.beginStep('link', 'other', 'unheard')
+    fixture.watched.after = ({ name }) => {
+      if (name === 'subjects.admit') throw new Error('the answer was lost')
+    }
+    expect((await browser.get(answer)).status).toBe(503)
+    fixture.watched.after = () => undefined
+    expect(await grantAtOther(fixture)).toMatchObject({ tokens: { refreshToken: 'refresh of unheard' } })
+    expect(fixture.clients[1]?.revoked).toEqual([])
+    expect(await fixture.kept.list('example:ada')).toMatchObject([{ provider: 'other', id: 'ada' }])
+  })
+
+  it('leaves no grant that its user could not disconnect when the list cannot be written', async () => {
+    const fixture = linking(kept)
+    const browser = fixture.browser()
+    await browser.signIn()
+    const answer = await browser.beginStep('link', 'other', 'late')
+    fixture.watched.before = ({ name }) => {
+      if (name === 'users.write') throw new Error('no connection')
+    }
+    expect((await browser.get(answer)).status).toBe(503)
+    fixture.watched.before = () => {}
+    expect(await grantAtOther(fixture)).toBeUndefined()
+    expect(fixture.clients[1]?.revoked).toEqual(['refresh of late'])
+  })
+
+  it('is refused to another user, whose tokens are revoked and whose list stays empty', async () => {
+    const fixture = linking(kept)
+    const ada = fixture.browser()
+    await ada.signIn()
+    await ada.link('other', 'first')
+    const before = await grantAtOther(fixture)
+    fixture.client.person = { id: 'grace' }
+    const grace = fixture.browser()
+    await grace.signIn()
+    const cookie = grace.cookie
+    const reply = await grace.link('other', 'second')
+    expect([reply.status, grace.cookie]).toEqual([409, cookie])
+    expect(reply.body).toContain('This account is in use')
+    expect((await grace.session())?.record.accounts.map(({ id }) => id)).toEqual(['grace'])
+    expect(await fixture.kept.list('example:grace')).toEqual([])
+    expect(await grantAtOther(fixture)).toEqual(before)
+    expect(fixture.clients[1]?.revoked).toEqual(['refresh of second'])
   })
 })

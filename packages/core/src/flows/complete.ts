@@ -126,7 +126,7 @@ async function landed(landing: Landing, store: () => Promise<SignedIn>): Promise
     landing.settle()
     return signedIn
   } catch (error) {
-    await landing.abandon()
+    await landing.abandon(error)
     throw error
   }
 }

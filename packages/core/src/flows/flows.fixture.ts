@@ -226,6 +226,13 @@ export class Browser {
     this.#sessions = sessions
   }
 
+  /** Another window of it: the same cookies, as they are now. */
+  copy(): Browser {
+    const copy = new Browser(this.#flows, this.#sessions)
+    for (const [name, value] of this.jar) copy.jar.set(name, value)
+    return copy
+  }
+
   get cookie(): string | undefined {
     return this.jar.size === 0
       ? undefined

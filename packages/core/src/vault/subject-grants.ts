@@ -8,6 +8,7 @@ import type { GrantCodec } from './codec.ts'
 import type { Grant, LiveGrant } from './grant.ts'
 import type { GrantRecords, OpenedGrant, StandingGrant } from './grant-records.ts'
 import { Lease } from './lease.ts'
+import { isSameGrant } from './token-set.ts'
 
 /** As long as a refresh may hold the lease. */
 const waitForLeaseMs = 15_000
@@ -37,8 +38,13 @@ export interface BroughtTokens {
 
 /** How {@link SubjectGrants.bring} went. */
 export type Brought =
-  /** `leftOver`: the token set that is stored for nobody now, ours when theirs stays, theirs when ours took its place. */
-  | ({ readonly stored: 'ours' | 'theirs'; readonly leftOver?: TokenSet } & Joined)
+  | ({
+      readonly stored: 'ours' | 'theirs'
+      /** The token set that is stored for nobody now: ours when theirs stays, theirs when ours took its place. */
+      readonly leftOver?: TokenSet
+      /** Ours is the first that stands there. */
+      readonly isFirst: boolean
+    } & Joined)
   /** No session brings it and none stands there. */
   | { readonly stored: 'nothing' }
 
@@ -134,7 +140,7 @@ export class SubjectGrants {
     const record = isKept ? standing : this.#parts.codec.seal(ref, { ...grant, holder })
     const outcome = await this.#admit(brought, standing.version, record)
     if (outcome.outcome === 'moved') return 'moved'
-    return { stored: 'theirs', ...leftOver(brought.tokens, grant), ...joined(outcome) }
+    return { stored: 'theirs', isFirst: false, ...leftOver(brought.tokens, grant), ...joined(outcome) }
   }
 
   async #replace(brought: BroughtTokens, standing: StandingGrant | undefined): Promise<Brought | 'moved'> {
@@ -154,7 +160,7 @@ export class SubjectGrants {
     records.remember(ref, record.version, grant)
     const before = standing?.opened?.grant
     const left = before?.state === 'live' ? leftOver(before.tokens, grant) : {}
-    return { stored: 'ours', ...left, ...joined(outcome) }
+    return { stored: 'ours', isFirst: standing === undefined, ...left, ...joined(outcome) }
   }
 
   /** Asked for once more when the answer is lost: the store answers the same for the same record. */
@@ -191,13 +197,10 @@ export function accountInUse(): LatchkeyError {
   return new LatchkeyError('account_in_use', 'Another user of this app keeps this account.')
 }
 
-/** `tokens`, unless they are those of the grant that stands, or of the same authorization as its refresh token. */
+/** `tokens`, unless the grant that stands has them. */
 function leftOver(tokens: TokenSet, standing: Grant): { readonly leftOver?: TokenSet } {
-  if (standing.state !== 'live') return { leftOver: tokens }
-  const { accessToken, refreshToken } = standing.tokens
-  const isSame =
-    accessToken === tokens.accessToken || (refreshToken !== undefined && refreshToken === tokens.refreshToken)
-  return isSame ? {} : { leftOver: tokens }
+  const isInUse = standing.state === 'live' && isSameGrant(standing.tokens, tokens)
+  return isInUse ? {} : { leftOver: tokens }
 }
 
 function joined({ now, notBefore }: Joined): Joined {

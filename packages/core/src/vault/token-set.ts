@@ -57,6 +57,13 @@ export function isUsable(tokens: TokenSet, need: Need, now: number): boolean {
   return tokens.accessToken !== need.rejectedToken && remaining(tokens, now) > 0
 }
 
+/** True for two token sets of which revoking one would end the other. */
+export function isSameGrant(a: TokenSet, b: TokenSet): boolean {
+  return (
+    a.accessToken === b.accessToken || (a.refreshToken !== undefined && a.refreshToken === b.refreshToken)
+  )
+}
+
 function remaining(tokens: TokenSet, now: number): number {
   return tokens.expiresAt === undefined ? Number.POSITIVE_INFINITY : tokens.expiresAt - now
 }
