@@ -1,6 +1,7 @@
 import { LatchkeyError } from '../errors.ts'
 import type { ApiAccess } from '../fetch/api-access.ts'
 import { ownerOf } from '../flows/brought-account.ts'
+import { keptAccounts } from '../flows/kept.ts'
 import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys, requireKnownName } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
@@ -68,8 +69,8 @@ export class WithoutRequest<Id extends string> {
 
   async user(userId: string): Promise<UserAccess<Id> | undefined> {
     requireUserId('auth.user()', userId)
-    const { kept, sessions, vault, clients, transport, flows } = this.#parts
-    const accounts = await kept.list(userId)
+    const { sessions, vault, clients, transport, flows } = this.#parts
+    const accounts = await keptAccounts(this.#parts, userId)
     if (accounts.length === 0 && (await sessions.count(userId)) === 0) return undefined
     return userAccess<Id>({
       userId,
