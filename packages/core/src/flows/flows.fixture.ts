@@ -188,10 +188,11 @@ export class FlowsFixture {
       this.#events.on(name, (event) => this.emitted.push([name, event]))
     }
     const { clock, log, sealer, store } = this
-    const settings = { idleSeconds: 86_400, absoluteSeconds: 30 * 86_400, cookie }
+    const absoluteSeconds = 30 * 86_400
+    const settings = { idleSeconds: 86_400, absoluteSeconds, cookie }
     this.sessions = new Sessions({ store, sealer, clock, log, settings })
     this.vault = new Vault({ store, sealer, clock, events: this.#events, log })
-    this.kept = new KeptAccounts({ store: store.users, sealer, log })
+    this.kept = new KeptAccounts({ store: store.users, sealer, log, absoluteSeconds })
   }
 
   get store(): Store {

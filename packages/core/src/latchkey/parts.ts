@@ -43,8 +43,8 @@ export function partsOf(settings: Settings, onLogin: OnLogin | undefined): Parts
   })
   const vault = new Vault({ store, sealer, clock, events, log })
   const sessions = new Sessions({ store, sealer, clock, log, settings: settings.sessions })
-  const kept = new KeptAccounts({ store: store.users, sealer, log })
-  const { cookie } = settings.sessions
+  const { cookie, absoluteSeconds } = settings.sessions
+  const kept = new KeptAccounts({ store: store.users, sealer, log, absoluteSeconds })
   const flowSettings = { baseUrls, routes, trustedOrigins, cookie, providers: clients, onLogin }
   const flows = new Flows({
     settings: flowSettings,

@@ -21,19 +21,29 @@ export class KeptAccounts {
   readonly #store: UserStore
   readonly #sealer: Sealer
   readonly #log: Logger
+  /** The list outlives its accounts: a session that began just now may use them until it ends. */
+  readonly #ttlSeconds: number
 
-  constructor(parts: { readonly store: UserStore; readonly sealer: Sealer; readonly log: Logger }) {
+  /** @param parts.absoluteSeconds how long a session lasts at most. */
+  constructor(parts: {
+    readonly store: UserStore
+    readonly sealer: Sealer
+    readonly log: Logger
+    readonly absoluteSeconds: number
+  }) {
     this.#store = parts.store
     this.#sealer = parts.sealer
     this.#log = parts.log
+    this.#ttlSeconds = keptSeconds + parts.absoluteSeconds
   }
 
   /**
-   * The accounts that a user keeps, oldest first. Looking keeps them for another 180 days.
+   * The accounts on a user's list, oldest first; whether the user still keeps them, their grants say. Looking renews
+   * the list's time to live.
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
   async list(userId: string): Promise<readonly KeptAccount[]> {
-    const record = await this.#store.read(userKey(userId), keptSeconds)
+    const record = await this.#store.read(userKey(userId), this.#ttlSeconds)
     return (record && this.#open(userId, record)) ?? []
   }
 
@@ -56,15 +66,14 @@ export class KeptAccounts {
   ): Promise<void> {
     const key = userKey(userId)
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const standing = await this.#store.read(key, keptSeconds)
-      const accounts = standing === undefined ? [] : this.#open(userId, standing)
-      // Tampered with: it is kept as it is for whoever looks into it.
-      if (accounts === undefined) return
+      const standing = await this.#store.read(key, this.#ttlSeconds)
+      // One that was tampered with lists nothing any more, and must not keep its user from a new list for ever.
+      const accounts = (standing && this.#open(userId, standing)) ?? []
       const next = change(accounts)
       if (next.length === accounts.length) return
       const record = this.#seal(userId, next)
       const write = (): Promise<'written' | 'moved'> =>
-        this.#store.write(key, standing?.version, record, keptSeconds)
+        this.#store.write(key, standing?.version, record, this.#ttlSeconds)
       if ((await write().catch(write)) === 'written') return
     }
     throw storeUnavailable('contended')
