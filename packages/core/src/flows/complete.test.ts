@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { Sealer } from '../crypto/seal.ts'
 import { LatchkeyError } from '../errors.ts'
+import { Events } from '../events.ts'
 import type { Provider } from '../protocol/provider.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import { grantRefOf } from '../session/record.ts'
 import type { Grant } from '../vault/grant.ts'
+import { Vault } from '../vault/vault.ts'
 import { subjectRef } from './brought-account.ts'
 import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
 import type { SignInClient } from './sign-in-client.ts'
@@ -138,6 +141,35 @@ describe('a link of an account that is kept', () => {
     expect((await browser.link('other', 'second')).status).toBe(503)
     expect(await fixture.kept.list('example:ada')).toMatchObject([{ provider: 'other', id: 'ada' }])
     expect(await grantAtOther(fixture)).toMatchObject({ holder: 'example:ada', state: 'live' })
+  })
+
+  it('case 46: replaces no grant that only another secret opens: its keeper may be another user', async () => {
+    const fixture = linking(kept)
+    const browser = fixture.browser()
+    await browser.signIn()
+    const ref = subjectRef(subjectKey(fixture.clients[1] as SignInClient, 'ada'))
+    const { log, clock } = fixture
+    const sealer = new Sealer(['the secret of another process'])
+    const elsewhere = new Vault({ store: fixture.store, sealer, clock, events: new Events(log), log })
+    const tokens = fixture.client.tokens('access of grace', ['read'])
+    const grant = { state: 'live', tokens, authorizedAt: 0, refreshCount: 0, holder: 'grace' } as const
+    const record = elsewhere.seal(ref, grant)
+    await fixture.store.grants.create(ref, record, 1_000)
+    const reply = await browser.link('other')
+    expect(reply.status).toBe(503)
+    expect(await fixture.store.grants.read(ref)).toEqual(record)
+  })
+
+  it('case 45: takes the place of a grant that was tampered with, after a sign-in too', async () => {
+    const fixture = keeping()
+    const browser = fixture.browser()
+    await browser.signIn()
+    const ref = subjectRef(subjectKey(fixture.client, 'ada'))
+    const standing = await fixture.store.grants.read(ref)
+    const record = { version: 'tampered', sealed: (standing?.sealed ?? new Uint8Array()).slice(0, -1) }
+    await fixture.store.grants.commit(ref, standing?.version ?? '', record)
+    expect((await browser.signIn('example', '', 'again')).status).toBe(303)
+    expect(await keptGrant(fixture, browser)).toMatchObject({ tokens: { accessToken: 'access of again' } })
   })
 
   it('is not revoked when nobody knows whether it was stored', async () => {

@@ -24,7 +24,10 @@ export interface OpenedGrant {
 /** A grant record, and the grant in it where it opens. */
 export interface StandingGrant {
   readonly record: VersionedRecord
+  /** Absent: it was tampered with, or is unreadable. */
   readonly opened?: OpenedGrant
+  /** Another process may open it: this one lacks the secret or the version. */
+  readonly isUnreadable: boolean
 }
 
 /** A grant with the attempt and the lease beside it. */
@@ -86,15 +89,15 @@ export class GrantRecords {
     return { opened, attempt, leaseOwner }
   }
 
-  /** What stands in the store; without `opened` it does not open here, or not at all. */
+  /** What stands in the store, whether or not it opens. */
   async standing(ref: GrantRef): Promise<StandingGrant | undefined> {
     const record = await this.#store.read(ref)
     if (record === undefined) return undefined
     try {
       const opened = this.open(ref, record)
-      return opened === undefined ? { record } : { record, opened }
+      return { record, isUnreadable: false, ...(opened && { opened }) }
     } catch (error) {
-      if (isUnreadable(error)) return { record }
+      if (isUnreadable(error)) return { record, isUnreadable: true }
       throw error
     }
   }

@@ -70,9 +70,7 @@ export class SubjectGrants {
 
   /** Who keeps the account; `undefined`: nobody. @throws {LatchkeyError} `store_unavailable` */
   async holder(ref: GrantRef): Promise<string | undefined> {
-    const standing = await this.#parts.records.standing(ref)
-    if (standing !== undefined && standing.opened === undefined) throw storeUnavailable('unreadable')
-    return standing?.opened?.grant.holder
+    return keeperOf(await this.#parts.records.standing(ref))
   }
 
   /**
@@ -116,7 +114,7 @@ export class SubjectGrants {
       const standing = await this.#parts.records.standing(brought.ref)
       if (standing === undefined && brought.member === undefined && brought.holder === undefined)
         return { stored: 'nothing' }
-      requireSameHolder(standing?.opened, brought)
+      requireSameHolder(standing, brought)
       const keepsTheirs = standing?.opened !== undefined && (await keeps(standing.opened, brought))
       const outcome = keepsTheirs
         ? await this.#adopt(brought, standing.record, standing.opened)
@@ -186,10 +184,16 @@ async function keeps({ grant }: OpenedGrant, brought: BroughtTokens): Promise<bo
   return gotWhatItAsked && grant.tokens.scope.some((item) => !tokens.scope.includes(item))
 }
 
-function requireSameHolder(standing: OpenedGrant | undefined, { holder }: BroughtTokens): void {
-  const keeper = standing?.grant.holder
-  if (keeper === undefined || holder === undefined || keeper === holder) return
-  throw accountInUse()
+function requireSameHolder(standing: StandingGrant | undefined, { holder }: BroughtTokens): void {
+  if (holder === undefined) return
+  const keeper = keeperOf(standing)
+  if (keeper !== undefined && keeper !== holder) throw accountInUse()
+}
+
+/** A grant that was tampered with says nothing any more; one that another process can read may be anybody's. */
+function keeperOf(standing: StandingGrant | undefined): string | undefined {
+  if (standing?.isUnreadable) throw storeUnavailable('unreadable')
+  return standing?.opened?.grant.holder
 }
 
 /** The error for an account that another user keeps. */
