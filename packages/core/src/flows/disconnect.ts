@@ -1,13 +1,14 @@
 import type { SessionAccount } from '../session/record.ts'
-import { userKey } from '../session/session-index.ts'
+import { locatorOf, userKey } from '../session/session-index.ts'
 import type { EndedGrant } from '../session/sessions.ts'
+import { settleAll } from '../session/settle-all.ts'
 import { subjectRef } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 
 const revocationWaitMs = 2_000
 
 /**
- * Ends an account for its user: it leaves all of the user's sessions, is no longer kept, and its tokens are revoked.
+ * Ends an account for its user: its tokens are revoked, it is no longer kept, and it leaves all of the user's sessions.
  * The user stays signed in.
  * @throws {LatchkeyError} `store_unavailable`: it may be gone from some sessions only; ask again.
  */
@@ -19,35 +20,44 @@ export async function disconnect(
   const { sessions, kept, revocations } = context
   const { subject } = account
   const locators = await sessions.endings.locators(userKey(userId))
-  const ended = await Promise.all(
-    locators.map((locator) =>
+  const ended: EndedGrant[] = []
+  try {
+    // What points to the account goes last, so that whoever asks again finds it.
+    ended.push(...(await forget(context, userId, account, locators)))
+    await kept.remove(userId, subject)
+    const removed = locators.map((locator) =>
       sessions.endings.removeAccount(
         locator,
         (one, record) => one.subject === subject && record.userId === userId,
       ),
-    ),
-  )
-  const grants = ended.flatMap((one) => one ?? [])
-  if (account.owner === 'user') {
-    await kept.remove(userId, subject)
-    grants.push(...(await forget(context, userId, account)))
+    )
+    const { done, failure } = await settleAll(removed)
+    ended.push(...done.flatMap((grants) => grants ?? []))
+    if (failure !== undefined) throw failure.reason
+  } finally {
+    await revocations.revoke(ended, revocationWaitMs)
   }
-  await revocations.revoke(grants, revocationWaitMs)
 }
 
 /**
- * Deletes the grant that a user keeps, not one that somebody else keeps meanwhile. Its authorization is revoked unless
- * another user's session has it too.
+ * Deletes the grant that a user keeps, not one that somebody else keeps meanwhile; also where the provider keeps
+ * nothing any more. Its authorization is revoked unless another user's session has it too.
+ * @param locators the user's sessions.
  */
 async function forget(
   { store, vault }: Pick<FlowContext, 'store' | 'vault'>,
   userId: string,
   account: SessionAccount,
+  locators: readonly string[],
 ): Promise<readonly EndedGrant[]> {
-  const ref = subjectRef(account.subject)
-  if ((await vault.read({ ref, holder: userId })) === undefined) return []
-  const record = await store.grants.delete(ref)
-  if (record === undefined) return []
-  const left = await store.subjects.count(account.subject)
-  return [{ account, ref, record, lastOfSubject: left === 0 }]
+  const { subject } = account
+  const ref = subjectRef(subject)
+  const standing = await store.grants.read(ref)
+  if (standing === undefined || vault.open(ref, standing)?.holder !== userId) return []
+  const members = await store.subjects.members(subject)
+  const remove = (): ReturnType<typeof store.grants.delete> => store.grants.delete(ref)
+  // A lost answer is asked for again, and then there is nothing more to come back.
+  const record = (await remove().catch(remove)) ?? standing
+  const lastOfSubject = members.every((id) => locators.includes(locatorOf(id)))
+  return [{ account, ref, record, lastOfSubject }]
 }

@@ -1,5 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
+import type { Ending } from '../session/endings.ts'
 import { userKey } from '../session/session-index.ts'
 import type { Session } from '../session/sessions.ts'
 import { baseUrlOf, ownOrigins, returnToOf } from './addresses.ts'
@@ -63,12 +64,11 @@ export async function signOut(
  * @throws {LatchkeyError} `store_unavailable`: some may have ended; ask again.
  */
 export async function endUser(context: FlowContext, userId: string): Promise<number> {
-  const { count, grants } = await context.sessions.endings.endAll({
+  const count = await endAll(context, {
     key: userKey(userId),
     membership: (record) => (record.userId === userId ? record.membership : undefined),
   })
   context.events.emit('logout', { userId })
-  await context.revocations.revoke(grants, revocationWaitMs)
   return count
 }
 
@@ -87,13 +87,19 @@ export async function endSessions(
     throw new LatchkeyError('invalid_options', message)
   }
   const subject = subjectKey(client, account.id)
-  const { count, grants } = await context.sessions.endings.endAll({
+  return endAll(context, {
     key: subject,
     membership: ({ user, accounts }) => {
       if (user.provider !== account.provider || user.id !== account.id) return undefined
       return accounts.find((one) => one.subject === subject)?.membership
     },
   })
-  await context.revocations.revoke(grants, revocationWaitMs)
+}
+
+/** What has ended is revoked, also when some of the sessions could not be ended. */
+async function endAll({ sessions, revocations }: FlowContext, ending: Ending): Promise<number> {
+  const { count, grants, failure } = await sessions.endings.endAll(ending)
+  await revocations.revoke(grants, revocationWaitMs)
+  if (failure !== undefined) throw failure.reason
   return count
 }

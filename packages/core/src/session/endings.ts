@@ -3,6 +3,7 @@ import type { GrantRef, VersionedRecord } from '../store/store.ts'
 import { grantRefOf, type SessionAccount, type SessionRecord, subjectGrantId } from './record.ts'
 import { type Left, locatorOf, type SessionIndex, userKey } from './session-index.ts'
 import type { Session, SessionSlots } from './session-slots.ts'
+import { type Settled, settleAll } from './settle-all.ts'
 
 /** A grant that is no longer stored. */
 export interface EndedGrant {
@@ -11,6 +12,13 @@ export interface EndedGrant {
   readonly record: VersionedRecord
   /** No other session of this account is left, so its whole authorization may be revoked. */
   readonly lastOfSubject: boolean
+}
+
+/** Sessions that were ended together. */
+export interface EndedSessions extends Pick<Settled<unknown>, 'failure'> {
+  readonly count: number
+  /** What is to be revoked. */
+  readonly grants: readonly EndedGrant[]
 }
 
 /** An index whose sessions are ended together. */
@@ -53,18 +61,18 @@ export class SessionEndings {
 
   /**
    * Ends every session that is in an index now, and refuses those that are on their way into it: a sign-in that begins
-   * later is not affected. Returns how many ended and what is to be revoked.
-   * @throws {LatchkeyError} `store_unavailable`: some may have ended; ask again.
+   * later is not affected. With a `failure` some are left: ask again.
+   * @throws {LatchkeyError} `store_unavailable`: none has ended.
    */
-  async endAll({ key, membership }: Ending): Promise<{ count: number; grants: readonly EndedGrant[] }> {
+  async endAll({ key, membership }: Ending): Promise<EndedSessions> {
     const { notBefore, memberIds } = await this.#index.end(key, this.#absoluteSeconds)
     const isMeant = (record: SessionRecord, memberId: string): boolean => {
       const own = membership(record)
       return own !== undefined && own.id === memberId && own.joinedAt <= notBefore
     }
-    const ended = await Promise.all(memberIds.map((id) => this.#endMember(id, isMeant)))
-    const done = ended.filter((one) => one !== undefined)
-    return { count: done.length, grants: done.flat() }
+    const { done, ...rest } = await settleAll(memberIds.map((id) => this.#endMember(id, isMeant)))
+    const ended = done.filter((one) => one !== undefined)
+    return { count: ended.length, grants: ended.flat(), ...rest }
   }
 
   /**
@@ -92,7 +100,7 @@ export class SessionEndings {
 
   /** The locators of all sessions in a subject's or user's index. */
   async locators(key: string): Promise<readonly string[]> {
-    return (await this.#index.members(key)).map(locatorOf)
+    return [...new Set((await this.#index.members(key)).map(locatorOf))]
   }
 
   /** After a write that took `accounts` out of a session: what ended with them. */
