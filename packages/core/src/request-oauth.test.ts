@@ -120,19 +120,19 @@ describe('req.oauth of somebody who is signed in', () => {
     expect(oauth.isAuthenticated).toBe(true)
     expect(oauth.userId).toBe('a:ada')
     expect(oauth.user?.name).toBe('Ada')
-    expect(oauth.requireUser().id).toBe('ada')
+    expect([oauth.requireUser().id, oauth.requireUserId()]).toEqual(['ada', 'a:ada'])
     expect(oauth.accounts.map(({ provider: at, id }) => [at, id])).toEqual([['a', 'ada']])
   })
 
   it('works detached', async () => {
     const { oauth, authorizationOf } = fixture()
-    const { fetch, accessToken, account, requireUser } = oauth
+    const { fetch, accessToken, account, requireUser, requireUserId } = oauth
     await fetch('https://a.example/me')
     expect(authorizationOf(0)).toBe('Bearer token-of-ada')
     expect((await accessToken()).value).toBe('token-of-ada')
     const { fetch: fetchOfAccount } = account('a')
     expect((await fetchOfAccount('https://a.example/me')).status).toBe(200)
-    expect(requireUser().name).toBe('Ada')
+    expect([requireUser().name, requireUserId()]).toEqual(['Ada', 'a:ada'])
   })
 
   it('names the grant by the session’s locator and the account’s pointer', async () => {
@@ -306,6 +306,7 @@ describe('req.oauth of a stranger', () => {
     await expect(oauth.request('https://a.example/x')).rejects.toMatchObject(signedOut)
     await expect(oauth.accessToken()).rejects.toMatchObject(signedOut)
     expect(() => oauth.requireUser()).toThrow(expect.objectContaining(signedOut))
+    expect(() => oauth.requireUserId()).toThrow(expect.objectContaining(signedOut))
     expect(() => oauth.account('a')).toThrow(expect.objectContaining(signedOut))
     expect(sent).not.toHaveBeenCalled()
   })
@@ -336,6 +337,7 @@ describe('req.oauth of a session that could not be read', () => {
       () => oauth.userId,
       () => oauth.accounts,
       () => oauth.requireUser(),
+      () => oauth.requireUserId(),
       () => oauth.account('a'),
     ]
     for (const read of reads) expect(read).toThrow(failure)
@@ -368,6 +370,7 @@ describe('a look at the session', () => {
     accounts: (oauth) => oauth.accounts,
     'account()': (oauth) => oauth.account('a'),
     'requireUser()': (oauth) => oauth.requireUser(),
+    'requireUserId()': (oauth) => oauth.requireUserId(),
     'fetch()': (oauth) => oauth.fetch('https://a.example/x'),
     'request()': (oauth) => oauth.request('https://a.example/x'),
     'accessToken()': (oauth) => oauth.accessToken(),

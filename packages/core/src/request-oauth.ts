@@ -53,6 +53,8 @@ export interface RequestAccess<Id extends string = string> extends ApiAccess {
   readonly account: (provider: Id, id?: string) => Account<Id>
   /** Who is signed in. @throws {LatchkeyError} `login_required` */
   readonly requireUser: () => User
+  /** The app's own id of who is signed in: what its own data hangs on. @throws {LatchkeyError} `login_required` */
+  readonly requireUserId: () => string
   /** Answers the request by sending the browser to a login. Return after it. */
   readonly login: (options?: LoginOptions<Id>) => Promise<void>
   /** Ends the session and answers the request. Return after it. Ask for proof of same origin before. */
@@ -106,6 +108,7 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
   readonly accessToken: ApiAccess['accessToken']
   readonly account: RequestAccess<Id>['account']
   readonly requireUser: () => User
+  readonly requireUserId: () => string
   readonly login: RequestAccess<Id>['login']
   readonly logout: RequestAccess['logout']
   readonly #parts: RequestOAuthParts
@@ -122,6 +125,7 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
     this.accessToken = access.accessToken
     this.account = (provider, id) => this.#accounts().at(provider, id)
     this.requireUser = () => this.#requireSession().record.user
+    this.requireUserId = () => this.#requireSession().record.userId
     this.login = async (options = {}) => parts.answer(() => parts.login(options))
     this.logout = async (options = {}) => {
       const session = this.#session
