@@ -35,7 +35,7 @@ describe('the example second-account', () => {
     const { ada, home, baseUrl } = await signedIn()
     const consent = await ada.submit(home, { button: 'Add EXBO' })
     const refused = await ada.submit(consent, { button: 'Cancel' })
-    expect(refused.text).toContain('Access was not granted')
+    expect(refused.text).toContain('Nothing was changed')
     const back = await ada.click(refused, 'Go back')
     expect([back.url, back.text]).toEqual([`${baseUrl}/`, expect.stringContaining('Add EXBO')])
   })

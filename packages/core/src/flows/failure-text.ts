@@ -32,8 +32,8 @@ const textOfCode: Readonly<Record<string, FailureText>> = {
     next: 'sign_in',
   },
   access_denied: {
-    title: 'You were not signed in',
-    text: 'Access was not granted. You can try again.',
+    title: 'Access was not granted',
+    text: 'Nothing was changed. You can try again.',
     next: 'sign_in',
   },
   cross_site_request: {
