@@ -9,8 +9,10 @@ export interface ExampleSetup {
   /** Where browsers find it, without a slash at its end. @default 'http://127.0.0.1:3000' */
   readonly baseUrl?: string
   /** Variables beside `LATCHKEY_BASE_URL` and the clients of the providers. */
-  readonly environment?: Readonly<Record<string, string>>
+  readonly environment?: Environment | ((emulators: Emulators) => Environment)
 }
+
+type Environment = Readonly<Record<string, string>>
 
 /** A running program of `examples/`, and the providers that it takes for the real ones. */
 export interface ExampleProgram {
@@ -47,7 +49,7 @@ export async function runExample(
     LATCHKEY_BASE_URL: baseUrl,
     EMULATED_ORIGINS: JSON.stringify(emulators.origins),
     ...emulators.environment,
-    ...environment,
+    ...(typeof environment === 'function' ? environment(emulators) : environment),
   })
   const output = recorder(child)
   const ended = once(child, 'close')
@@ -75,7 +77,7 @@ export async function runExample(
 }
 
 /** With the environment of its reader, and not that of a test runner. */
-function startProcess(file: string, environment: Readonly<Record<string, string>>): ChildProcess {
+function startProcess(file: string, environment: Environment): ChildProcess {
   const { PATH = '' } = process.env
   return spawn(process.execPath, ['--conditions=@latchkey/source', `--import=${preload}`, file], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
