@@ -41,11 +41,7 @@ describe('the example background-job', () => {
 
   it('says so when only the user can help', async () => {
     const { ada, baseUrl, advance, emulators } = await subscribed()
-    emulators.spotify.as.faults.always('token', {
-      status: 400,
-      body: { error: 'invalid_grant', error_description: 'Refresh token revoked' },
-      when: (request) => request.form.get('grant_type') === 'refresh_token',
-    })
+    emulators.spotify.as.killRefreshToken('user-ada')
     await advance(3600)
     await expect.poll(() => emulators.spotify.as.calls.token).toBeGreaterThan(1)
     // The next run would find it again once she has signed in.
