@@ -14,6 +14,11 @@ export function baseUrlOf(request: PlainRequest, { baseUrls }: Addressing): Base
   return matchingBaseUrl(request, baseUrls) ?? baseUrls[0]
 }
 
+/** True for text that could be the id of a provider. */
+export function isProviderId(text: string): boolean {
+  return /^[a-z0-9-]{1,64}$/.test(text)
+}
+
 /** Path of the route that begins a login; without an id, of the sign-in page. */
 export function loginPath({ routes }: Addressing, providerId?: string): string {
   const page = routes.prefix + routes.login

@@ -1,6 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
 import type { Session } from '../session/sessions.ts'
-import { baseUrlOf, loginLink, requestedAddress, returnToOf } from './addresses.ts'
+import { baseUrlOf, isProviderId, loginLink, requestedAddress, returnToOf } from './addresses.ts'
 import { accountAt, hasJustAsked, maySend } from './consent.ts'
 import type { FlowContext } from './context.ts'
 import { type FailureText, failureText } from './failure-text.ts'
@@ -58,7 +58,7 @@ async function leadToLogin(
   }
   const baseUrl = baseUrlOf(request, settings)
   const returnTo = returnToOf(requestedAddress(request), settings, baseUrl, log)
-  const providerId = listedProvider(error, settings)
+  const providerId = linkableProvider(error, settings)
   return redirect(302, loginLink(settings, baseUrl, { providerId, returnTo }))
 }
 
@@ -155,7 +155,7 @@ function explain(
   way: WayOn = {},
 ): Reply {
   const { returnTo, back } = way
-  const providerId = listedProvider(error, settings)
+  const providerId = linkableProvider(error, settings)
   const login = way.login ?? loginLink(settings, baseUrlOf(request, settings), { providerId, returnTo })
   const reply = isForPerson(request)
     ? failurePage(error, text, { login, back }, settings)
@@ -184,7 +184,9 @@ function problem(error: LatchkeyError, { title, text, next }: FailureText, login
   return jsonReply(status, value, { type: 'application/problem+json' })
 }
 
-/** Only ids that were configured get into links. */
-function listedProvider({ provider }: LatchkeyError, { providers }: FlowSettings): string | undefined {
-  return providers.listed.some((client) => client.provider.id === provider) ? provider : undefined
+/** Only ids that were configured get into links; where more are found when asked for, what has the shape of one. */
+function linkableProvider({ provider }: LatchkeyError, { providers }: FlowSettings): string | undefined {
+  if (provider === undefined) return undefined
+  const isListed = providers.listed.some((client) => client.provider.id === provider)
+  return isListed || (providers.resolvesMore && isProviderId(provider)) ? provider : undefined
 }

@@ -171,15 +171,18 @@ export class FlowsFixture {
       sameSite: 'Lax',
       name: 'latchkey',
     } as const
+    const { clients, resolvable } = this
     this.settings = {
       baseUrls: [parseBaseUrl(first), ...more.map(parseBaseUrl)],
       routes: { ...defaultRoutes, ...options.routes },
       trustedOrigins: options.trustedOrigins ?? [],
       cookie,
       providers: {
-        listed: this.clients,
-        resolvesMore: false,
-        find: async (id) => [...this.clients, ...this.resolvable].find((client) => client.provider.id === id),
+        listed: clients,
+        get resolvesMore() {
+          return resolvable.length > 0
+        },
+        find: async (id) => [...clients, ...resolvable].find((client) => client.provider.id === id),
       },
       onLogin: options.onLogin,
     }

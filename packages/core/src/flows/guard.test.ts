@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
 import type { Session } from '../session/sessions.ts'
-import { type Browser, FlowsFixture, navigation, origin, plainRequest } from './flows.fixture.ts'
+import {
+  type Browser,
+  FlowsFixture,
+  navigation,
+  origin,
+  plainRequest,
+  ScriptedSignInClient,
+} from './flows.fixture.ts'
 import type { Flows } from './routes.ts'
 
 async function signedIn(fixture = new FlowsFixture()): Promise<{
@@ -108,6 +115,19 @@ describe('Flows.errorReply', () => {
     )
     const old = plainRequest('GET', '/me', { accept: 'text/html' })
     expect((await flows.errorReply(signedOut, old, undefined))?.status).toBe(302)
+  })
+
+  it('leads to a provider that is only known when asked for, and to none by anything but an id', async () => {
+    const fixture = new FlowsFixture({ clients: [] })
+    fixture.resolvable.push(new ScriptedSignInClient('tenant-1'))
+    const leads = async (provider: string): Promise<string | undefined> => {
+      const error = new LatchkeyError('login_required', 'Sign in.', { provider })
+      return (await fixture.flows().errorReply(error, page, undefined))?.headers.location
+    }
+    expect(await leads('tenant-1')).toBe('/login/tenant-1?returnTo=%2Fme%3Fa%3D1')
+    for (const foreign of ['../evil', '/evil.example', 'a?b', 'A', '']) {
+      expect(await leads(foreign)).toBe('/login?returnTo=%2Fme%3Fa%3D1')
+    }
   })
 
   it.each(['//evil.example/path', 'http://evil.example/', '/\\evil.example', '/.//evil.example', '*'])(

@@ -244,6 +244,15 @@ describe('GET /login', () => {
     })
   })
 
+  it('is the app’s own page when no provider is listed', async () => {
+    const fixture = new FlowsFixture({ clients: [] })
+    fixture.resolvable.push(new ScriptedSignInClient('tenant-1'))
+    for (const method of ['GET', 'POST']) {
+      expect(await fixture.flows().route(plainRequest(method, '/login'))).toBeUndefined()
+    }
+    expect((await fixture.browser().get('/login/tenant-1')).status).toBe(303)
+  })
+
   it('offers each provider and keeps a safe returnTo', async () => {
     const icon = '<svg viewBox="0 0 1 1"><path d="M0 0"/></svg>'
     const clients = [

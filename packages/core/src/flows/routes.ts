@@ -2,7 +2,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import { Transactions } from '../session/transaction.ts'
-import { callbackPath, loginPath, returnToOf } from './addresses.ts'
+import { callbackPath, isProviderId, loginPath, returnToOf } from './addresses.ts'
 import { buttons } from './buttons.ts'
 import { type CallbackRoute, callback } from './callback.ts'
 import type { FlowContext, FlowParts } from './context.ts'
@@ -124,10 +124,11 @@ export class Flows {
     const { settings } = this.#context
     const { routes, providers } = settings
     const handlers = new Map<string, Handler>()
-    handlers.set(
-      loginPath(settings),
-      only('GET', settings, (request) => signInPage(this.#context, request)),
-    )
+    // With nothing to choose from it is the app's own page, which may ask who the visitor's provider is.
+    if (providers.listed.length > 0) {
+      const page: Handler = (request) => signInPage(this.#context, request)
+      handlers.set(loginPath(settings), only('GET', settings, page))
+    }
     handlers.set(
       routes.prefix + routes.logout,
       only('POST', settings, (request) => logoutRoute(this.#context, request)),
@@ -196,5 +197,5 @@ function pathOf(url: string): string {
 
 function idBehind(prefix: string, path: string): string | undefined {
   const id = path.startsWith(prefix) ? path.slice(prefix.length) : ''
-  return /^[a-z0-9-]{1,64}$/.test(id) ? id : undefined
+  return isProviderId(id) ? id : undefined
 }
