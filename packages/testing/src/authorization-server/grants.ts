@@ -14,6 +14,8 @@ export interface LiveGrant {
   /** The newest access token that would be accepted now. */
   readonly accessToken: string | undefined
   readonly scope: readonly string[]
+  /** What a client credentials request named as `audience`. */
+  readonly audience: string | undefined
   /** Epoch seconds. */
   readonly authorizedAt: number
   /** A spent refresh token or code was used again and ended the grant. */
@@ -44,6 +46,8 @@ export interface Authorization {
   readonly clientId: string
   readonly userId: string | undefined
   readonly scope: readonly string[]
+  /** Absent: none was asked for. */
+  readonly audience?: string
   readonly nonce: string | undefined
   readonly authorizedAt: number
   /** The client went without secret or key. */
@@ -58,6 +62,7 @@ export class Grant implements Authorization {
   clientId: string
   readonly userId: string | undefined
   readonly scope: readonly string[]
+  declare readonly audience?: string
   readonly nonce: string | undefined
   readonly authorizedAt: number
   isPublic: boolean
@@ -73,6 +78,7 @@ export class Grant implements Authorization {
     this.clientId = from.clientId
     this.userId = from.userId
     this.scope = from.scope
+    if (from.audience !== undefined) this.audience = from.audience
     this.nonce = from.nonce
     this.authorizedAt = from.authorizedAt
     this.isPublic = from.isPublic
@@ -218,7 +224,7 @@ export class Grants {
 
   /** The state of a grant right now. */
   live(grant: Grant): LiveGrant {
-    const { id, clientId, userId, scope, authorizedAt, familyRevoked, revoked } = grant
+    const { id, clientId, userId, scope, audience, authorizedAt, familyRevoked, revoked } = grant
     return {
       grantId: id,
       clientId,
@@ -227,6 +233,7 @@ export class Grants {
       refreshToken: this.refreshTokenOf(grant),
       accessToken: grant.accessTokens.findLast((entry) => this.#isUsable(entry))?.token,
       scope,
+      audience,
       authorizedAt,
       familyRevoked,
       revoked,

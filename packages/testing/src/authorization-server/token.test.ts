@@ -133,6 +133,23 @@ describe('token with a refresh token', () => {
     expect(f.as.mints).toEqual({ authorization_code: 1, refresh_token: 1, client_credentials: 1 })
   })
 
+  it('is told by introspection what an application asked for: scope and audience', async () => {
+    await using f = await fixture({ policy: { knownScopes: ['a', 'b'] } })
+    const asked = async (form: Record<string, string>): Promise<unknown[]> => {
+      const { body } = await f.token({ grant_type: 'client_credentials', ...form })
+      const { scope, audience, userId } = f.as.introspect(body.access_token ?? '') ?? {}
+      return [scope, audience, userId, body.error]
+    }
+    expect(await asked({ scope: 'b a', audience: 'https://api.example' })).toEqual([
+      ['b', 'a'],
+      'https://api.example',
+      undefined,
+      undefined,
+    ])
+    expect(await asked({})).toEqual([[], undefined, undefined, undefined])
+    expect(await asked({ scope: 'a c' })).toEqual([undefined, undefined, undefined, 'invalid_scope'])
+  })
+
   it('commits a rotation even when the answer is cut, and holds between commit and answer', async () => {
     await using f = await fixture()
     const first = await f.signedIn()

@@ -142,12 +142,18 @@ function byClient(
     }
   }
   const scope = (form.get('scope') ?? '').split(' ').filter((one) => one !== '')
+  const { knownScopes } = state.policy
+  if (knownScopes !== undefined && scope.some((one) => !knownScopes.includes(one))) {
+    return { status: 400, error: 'invalid_scope', description: 'Not all of the scope is known' }
+  }
+  const audience = form.get('audience')
   const { clientId } = caller.client
   const from = {
     clientId,
     userId: undefined,
     nonce: undefined,
     scope,
+    ...(audience === null ? {} : { audience }),
     authorizedAt: state.now(),
     isPublic: false,
     isBound: true,
