@@ -148,6 +148,14 @@ describe('req.oauth of somebody who is signed in', () => {
     expect((fresh.mock.calls[0] as unknown[])[1]).toEqual({ minTtlSeconds: 90 })
   })
 
+  it('looks the provider up again after a lookup that failed', async () => {
+    const { oauth, parts } = fixture()
+    vi.spyOn(parts.clients, 'find').mockRejectedValueOnce(new LatchkeyError('as_unavailable', 'not now'))
+    const account = oauth.account('a')
+    await expect(account.accessToken()).rejects.toThrow('not now')
+    expect((await account.accessToken()).value).toBe('token-of-ada')
+  })
+
   it('picks the account by the origin of the URL', async () => {
     const { oauth, authorizationOf } = fixture({
       accounts: [

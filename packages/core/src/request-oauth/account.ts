@@ -128,10 +128,17 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   }
 
   #authorized(): Promise<AuthorizedAccess> {
-    this.#access ??= this.#handle().then(({ handle, client }) => {
-      const { vault, dispatcher } = this.#parts
-      return new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
-    })
+    this.#access ??= this.#handle().then(
+      ({ handle, client }) => {
+        const { vault, dispatcher } = this.#parts
+        return new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
+      },
+      (error: unknown) => {
+        // The next call looks the provider up again.
+        this.#access = undefined
+        throw error
+      },
+    )
     return this.#access
   }
 
