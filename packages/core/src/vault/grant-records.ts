@@ -145,15 +145,20 @@ export class GrantRecords {
     this.#opened.delete(grantName(ref))
   }
 
-  async #begin({ ref, client, account, keepSeconds }: GrantHandle): Promise<OpenedGrant> {
+  async #begin(handle: GrantHandle, attempts = 3): Promise<OpenedGrant> {
+    const { ref, client, account, keepSeconds } = handle
     if (client.obtain === undefined || keepSeconds === undefined)
       throw loginRequired(client.provider, 'signed_out', account)
     const empty: Grant = { state: 'empty', authorizedAt: this.#clock.now(), refreshCount: 0 }
-    const standing = await this.#store.create(ref, this.#codec.seal(ref, empty), keepSeconds)
+    const record = this.#codec.seal(ref, empty)
+    const standing = await this.#store.create(ref, record, keepSeconds)
     const opened = this.open(ref, standing)
     if (opened !== undefined) return opened
-    // Tampered with, and nobody's but the client's own: a new one loses nothing.
-    await this.#store.delete(ref)
+    // Tampered with, and nobody's but the client's own: a new one in its place loses nothing.
+    const end = await this.#store.commit(ref, standing.version, record)
+    if (end === 'committed') return this.remember(ref, record.version, empty)
+    // Somebody else was faster: with a new one that is good, but for one who goes on tampering.
+    if (attempts > 1) return (await this.find(handle)) ?? this.#begin(handle, attempts - 1)
     throw storeUnavailable('corrupt')
   }
 }
