@@ -273,6 +273,10 @@ export class Refresh {
 
   #saveLost(): void {
     const fields = { event: 'vault.save_lost', provider: this.#handle.account.provider }
+    if (this.#handle.client.obtain !== undefined) {
+      this.#parts.log.warn(fields, 'A token of the client could not be saved; the next one is minted anew.')
+      return
+    }
     this.#parts.log.error(
       fields,
       'A rotated token set could not be saved and is given up: its user must sign in again.',
