@@ -141,10 +141,10 @@ export class Latchkey<Id extends string = string> {
   }
 
   /**
-   * The client's own access to a provider's API (client credentials, RFC 6749 §4.4): one token for the whole cluster,
-   * minted when it is first needed and renewed before it expires.
+   * The client's own access to a provider's API (client credentials, RFC 6749 §4.4): one token per scope and audience
+   * for the whole cluster, minted when it is first needed and renewed before it expires.
    *
-   * @throws {LatchkeyError} `invalid_options`: no such provider or option.
+   * @throws {LatchkeyError} `invalid_options`: no such provider or option, or one token is all that the server keeps.
    */
   application(provider: Id, options?: ApplicationOptions): ApiAccess {
     return this.#withoutRequest.application(provider, options)

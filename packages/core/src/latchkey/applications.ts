@@ -6,11 +6,11 @@ import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
-import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import { unknownProvider } from '../request-oauth/account.ts'
 import type { Dispatcher } from '../transport/undici.ts'
-import type { TokenSource } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
+import { ApplicationSource, explained, type Mint } from './application-source.ts'
+import type { ProviderClients } from './provider-clients.ts'
 
 /** Options of `auth.application()`. */
 export interface ApplicationOptions {
@@ -28,7 +28,7 @@ const keepSeconds = 30 * 86_400
 
 /** What {@link Applications} works with. */
 export interface ApplicationParts {
-  readonly find: (id: string) => Promise<ProtocolClient | undefined>
+  readonly clients: Pick<ProviderClients, 'listed' | 'find'>
   readonly vault: Pick<Vault, 'fresh'>
   readonly dispatcher: Dispatcher
 }
@@ -42,13 +42,15 @@ export class Applications {
   }
 
   /** @throws {LatchkeyError} `invalid_options` */
-  access(provider: string, options: ApplicationOptions = {}): ApiAccess {
+  access(id: string, options: ApplicationOptions = {}): ApiAccess {
     checkOptions(options)
     const { scope = [], audience } = options
     const mint = { scope: [...new Set(scope)].sort(), ...(audience === undefined ? {} : { audience }) }
+    const listed = this.#parts.clients.listed.find(({ provider }) => provider.id === id)
+    if (listed !== undefined) requireOneToken(listed.provider, mint)
     let made: Promise<AuthorizedAccess> | undefined
     const access = (): Promise<AuthorizedAccess> => {
-      made ??= this.#make(provider, mint).catch((error: unknown) => {
+      made ??= this.#make(id, mint).catch((error: unknown) => {
         made = undefined
         throw error
       })
@@ -61,62 +63,37 @@ export class Applications {
     }
   }
 
-  async #make(
-    id: string,
-    mint: { readonly scope: readonly string[]; readonly audience?: string },
-  ): Promise<AuthorizedAccess> {
-    const { find, vault, dispatcher } = this.#parts
-    const client = await find(id)
+  async #make(id: string, mint: Mint): Promise<AuthorizedAccess> {
+    const { clients, vault, dispatcher } = this.#parts
+    const client = await clients.find(id)
     if (client === undefined) throw unknownProvider(id)
     const { provider } = client
     requireOneToken(provider, mint)
-    const slot = digest('application', client.identity(), mint.audience ?? '', ...mint.scope)
     const handle = {
-      ref: { slot, id: applicationGrantId },
+      ref: { slot: slotOf(client, mint), id: applicationGrantId },
       client: new ApplicationSource(client, mint),
       account: { provider: id, id: provider.clientId },
       keepSeconds,
     }
-    return new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(provider) })
+    const fresh: Vault['fresh'] = async (grant, need) => {
+      try {
+        return await vault.fresh(grant, need)
+      } catch (error) {
+        throw explained(error, provider, mint)
+      }
+    }
+    return new AuthorizedAccess({ vault: { fresh }, handle, dispatcher, ...resourceServerOf(provider) })
   }
 }
 
-/** Mints the client's own tokens anew instead of refreshing them: there is no refresh token (RFC 6749 §4.4.3). */
-class ApplicationSource implements TokenSource {
-  readonly #client: ProtocolClient
-  readonly #request: { readonly scope: readonly string[]; readonly audience?: string }
-
-  constructor(
-    client: ProtocolClient,
-    request: { readonly scope: readonly string[]; readonly audience?: string },
-  ) {
-    this.#client = client
-    this.#request = request
-  }
-
-  get provider(): Provider {
-    return this.#client.provider
-  }
-
-  identity(): string {
-    return this.#client.identity()
-  }
-
-  canRefresh(): boolean {
-    return true
-  }
-
-  refresh(_tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
-    return this.obtain(options)
-  }
-
-  obtain(options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
-    return this.#client.mint(this.#request, options)
-  }
-
-  revoke(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<boolean> {
-    return this.#client.revoke(tokens, options)
-  }
+/**
+ * Where the token of a mint lies. Where a new token kills the one before, all that is the same client shares one; else
+ * what a preset adds to the token request makes it another token.
+ */
+function slotOf(client: ProtocolClient, { scope, audience = '' }: Mint): string {
+  const { id, exclusive, tokenParams } = client.provider
+  const preset = exclusive ? '' : JSON.stringify([id, Object.entries(tokenParams).sort()])
+  return digest('application', client.identity(), preset, audience, ...scope)
 }
 
 function checkOptions(options: unknown): void {
@@ -130,15 +107,16 @@ function checkOptions(options: unknown): void {
   const { scope, audience }: { readonly scope?: unknown; readonly audience?: unknown } = options
   if (scope !== undefined && !isTextList(scope))
     throw invalidOption(`The option scope of application() must be a list of strings, not ${kindOf(scope)}.`)
+  if (scope?.includes(''))
+    throw invalidOption('The option scope of application() has an empty entry. Leave it out.')
   if (audience !== undefined && typeof audience !== 'string')
     throw invalidOption(`The option audience of application() must be a string, not ${kindOf(audience)}.`)
+  if (audience === '')
+    throw invalidOption('The option audience of application() is empty. Name the API, or leave it out.')
 }
 
 /** Where a new token kills the one before, two kinds of token would kill each other for ever. */
-function requireOneToken(
-  { id, name, exclusive }: Provider,
-  { scope, audience }: { readonly scope: readonly string[]; readonly audience?: string },
-): void {
+function requireOneToken({ id, name, exclusive }: Provider, { scope, audience }: Mint): void {
   if (!exclusive || (scope.length === 0 && audience === undefined)) return
   throw invalidOption(
     `${name} keeps only one application token alive, so application('${id}') takes neither scope nor audience.`,

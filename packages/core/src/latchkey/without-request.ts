@@ -58,8 +58,7 @@ export class WithoutRequest<Id extends string> {
     this.#parts = parts
     this.#settings = settings
     const { clients, vault, transport } = parts
-    const find = (id: string): Promise<ProtocolClient | undefined> => clients.find(id)
-    this.#applications = new Applications({ find, vault, dispatcher: transport.dispatcher })
+    this.#applications = new Applications({ clients, vault, dispatcher: transport.dispatcher })
   }
 
   application(provider: Id, options?: ApplicationOptions): ApiAccess {
