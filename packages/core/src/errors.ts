@@ -14,7 +14,7 @@ export interface OAuthErrorFields {
 /** What may accompany an error. Nothing here can hold a token, a code or a secret. */
 export interface ErrorDetails {
   readonly provider?: string
-  /** The user's id at the provider, of the account that the error is about. */
+  /** The user's id at the provider, of the account that the error is about; the client id for application tokens. */
   readonly accountId?: string
   readonly reason?: string
   /** Seconds; also sent as `Retry-After`. */

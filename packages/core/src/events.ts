@@ -6,7 +6,7 @@ import type { Logger } from './log.ts'
 /** The account an event is about. */
 export interface AccountEvent {
   readonly provider: string
-  /** The user's id at the provider. */
+  /** The user's id at the provider; for application tokens the client id. */
   readonly accountId: string
 }
 
@@ -18,13 +18,16 @@ export interface LatchkeyEvents {
   link: AccountEvent & { readonly userId: string; readonly isNew: boolean }
   /** A sign-in session ended at the user's wish, or all of a user's at once. */
   logout: { readonly userId: string }
-  /** A token set was refreshed and saved. `refreshCount` counts since the authorization. */
+  /**
+   * A token set was refreshed and saved; `refreshCount` counts since the authorization. Also: an application token was
+   * minted; the first one counts as 0.
+   */
   refresh: AccountEvent & { readonly refreshCount: number }
-  /** A refresh failed; the grant is kept unless `account_ended` follows. */
+  /** A refresh, or the minting of an application token, failed; the grant is kept unless `account_ended` follows. */
   refresh_failed: AccountEvent & { readonly code: ErrorCode; readonly reason?: string }
-  /** The authorization server ended the grant: the user must sign in again. */
+  /** The authorization server ended the grant: the user must sign in again. Never about application tokens. */
   account_ended: AccountEvent & { readonly reason: string }
-  /** A rotated token set could not be saved for 60 seconds and is given up. */
+  /** A user's rotated token set could not be saved for 60 seconds and is given up. */
   save_lost: AccountEvent
 }
 

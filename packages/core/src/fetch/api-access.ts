@@ -28,6 +28,7 @@ export interface ApiAccess {
    *
    * @throws {LatchkeyError} `origin_not_allowed`, before anything is resolved or opened.
    * @throws {LatchkeyError} `login_required`: the user must sign in again. `as_unavailable`: later it may work.
+   * @throws {LatchkeyError} `as_misconfigured`: the server refuses this client. `store_unavailable`
    * @throws {TypeError} `authorization`, `host`, a dispatcher or `redirect: 'follow'` was passed in.
    */
   readonly fetch: typeof globalThis.fetch
@@ -36,7 +37,7 @@ export interface ApiAccess {
   /**
    * The access token itself, valid for at least `minTtlSeconds` (default 0) where its lifetime allows.
    *
-   * @throws {LatchkeyError} `login_required`, `as_unavailable`, `store_unavailable`
+   * @throws {LatchkeyError} `login_required`, `as_unavailable`, `as_misconfigured`, `store_unavailable`
    */
   readonly accessToken: (options?: AccessTokenOptions) => Promise<AccessToken>
 }
