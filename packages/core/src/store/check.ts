@@ -25,6 +25,9 @@ export function record(version: string, text: string = version): VersionedRecord
   return { version, sealed: new TextEncoder().encode(text) }
 }
 
+/** Binary values must come back byte for byte, not as text. */
+export const everyByte: Uint8Array = Uint8Array.from({ length: 256 }, (_, index) => index)
+
 /** An attempt without an answer yet. */
 export function attempt(owner: string, version: string): Attempt {
   return { version, owner, startedAt: 1, sends: 1 }

@@ -2,6 +2,8 @@ import type { StoreCheck } from './check.ts'
 import { grantChecks, leaseChecks } from './grant-checks.ts'
 import { indexChecks } from './index-checks.ts'
 import { sessionChecks } from './session-checks.ts'
+import { admissionChecks, subjectChecks } from './subject-checks.ts'
+import { userChecks } from './user-checks.ts'
 
 export type { StoreCheck, StoreUnderTest } from './check.ts'
 
@@ -11,4 +13,7 @@ export const storeContract: readonly StoreCheck[] = [
   ...grantChecks,
   ...leaseChecks,
   ...indexChecks,
+  ...subjectChecks,
+  ...admissionChecks,
+  ...userChecks,
 ]

@@ -43,6 +43,32 @@ export const grantChecks: readonly StoreCheck[] = [
     await advance(2)
     assert.equal(await store.grants.read(ref), undefined)
   }),
+  check('grants: reading renews the time to live only where it is asked to', async ({ store, advance }) => {
+    assert.equal(await store.grants.read(ref, lasting), undefined)
+    await store.grants.create(ref, record('g1'), 3)
+    for (let turn = 0; turn < 2; turn += 1) {
+      await advance(2)
+      assertRecord(await store.grants.read(ref, 3), record('g1'))
+    }
+    await advance(2)
+    assertRecord(await store.grants.read(ref), record('g1'))
+    await advance(2)
+    assert.equal(await store.grants.read(ref), undefined)
+  }),
+  check('grants: create stores nothing over a record, and lets it run out', async ({ store, advance }) => {
+    assertRecord(await store.grants.create(ref, record('g1'), 3), record('g1'))
+    await advance(2)
+    assertRecord(await store.grants.create(ref, record('g2'), lasting), record('g1'))
+    await advance(2)
+    assertRecord(await store.grants.create(ref, record('g3'), lasting), record('g3'))
+    assertRecord(await store.grants.read(ref), record('g3'))
+  }),
+  check('grants: of many that create at once all get the same record', async ({ store }) => {
+    const records = Array.from({ length: 20 }, (_, index) => record(`g${index}`))
+    const created = await Promise.all(records.map((one) => store.grants.create(ref, one, lasting)))
+    assert.equal(new Set(created.map(({ version }) => version)).size, 1)
+    assert.equal((await store.grants.read(ref))?.version, created[0]?.version)
+  }),
 ]
 
 /** What every lease store must do. */

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
-import { assertRecord, attempt, check, lasting, record, ref, type StoreCheck, signIn } from './check.ts'
-
-/** Binary values must come back byte for byte, not as text. */
-const everyByte = Uint8Array.from({ length: 256 }, (_, index) => index)
+import {
+  assertRecord,
+  attempt,
+  check,
+  everyByte,
+  lasting,
+  record,
+  ref,
+  type StoreCheck,
+  signIn,
+} from './check.ts'
 
 /** What every session store must do. */
 export const sessionChecks: readonly StoreCheck[] = [
@@ -114,4 +121,18 @@ export const sessionChecks: readonly StoreCheck[] = [
       assert.equal(await store.sessions.read('idle', 3), undefined)
     },
   ),
+  check('sessions: a peek renews nothing', async ({ store, advance }) => {
+    assert.equal(await store.sessions.peek('idle'), undefined)
+    await store.sessions.write('idle', {
+      expectedVersion: undefined,
+      record: record('s1'),
+      ttlSeconds: 3,
+      putGrants: [],
+      deleteGrants: [],
+    })
+    await advance(2)
+    assertRecord(await store.sessions.peek('idle'), record('s1'))
+    await advance(2)
+    assert.equal(await store.sessions.peek('idle'), undefined)
+  }),
 ]
