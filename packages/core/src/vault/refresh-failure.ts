@@ -15,6 +15,19 @@ export function coolDownSeconds(answer: FailedAnswer): number {
   return Math.max(defaultCoolDownSeconds, asked)
 }
 
+/** True when the request may have been carried out, whatever became of the answer. */
+export function isUnknown(answer: TokenAnswer): boolean {
+  return answer.kind === 'retry' && answer.outcome === 'unknown'
+}
+
+/**
+ * True when the same question may bring an answer. Garbage arrived whole: it would come again, and may hold a refresh
+ * token to save first.
+ */
+export function isCutOff(answer: TokenAnswer): boolean {
+  return answer.kind === 'retry' && answer.outcome === 'unknown' && answer.reason !== 'garbage'
+}
+
 /** Who a refusal is about: one user, many users alike, or the client, whose own grant it is. */
 export type Refused = 'user' | 'many_users' | 'client'
 

@@ -7,31 +7,27 @@ import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import type { Attempt, AttemptFailure, GrantStore, SubjectStore } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
 import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
-import type { GrantRecords, ObservedGrant, OpenedGrant } from './grant-records.ts'
+import type { GrantRecords, OpenedGrant } from './grant-records.ts'
 import type { HeldCommitEnd, HeldCommits } from './held-commits.ts'
 import type { Lease } from './lease.ts'
 import {
   coolDownSeconds,
-  coolingDown,
   type FailedAnswer,
   failureError,
   failureOf,
   isBeingSettled,
+  isCutOff,
+  isUnknown,
   loginRequired,
   type Refused,
 } from './refresh-failure.ts'
+import { type RefreshOutcome, renewableGrant, settledBy } from './refresh-outcome.ts'
 import type { Refusals } from './refusals.ts'
 
 const waitForUnknownCommitSeconds = 3
 const firstSendMs = 10_000
 const secondSendMs = 4_000
 const revocationMs = 2_000
-
-/** How a refresh ended for everybody who waited for it. */
-export type RefreshOutcome =
-  | { readonly kind: 'grant'; readonly opened: OpenedGrant }
-  /** `sent` is false while a cool-down runs: nothing was tried. */
-  | { readonly kind: 'failed'; readonly error: LatchkeyError; readonly sent: boolean }
 
 /** What every refresh of a vault works with. */
 export interface RefreshParts {
@@ -287,37 +283,6 @@ export class Refresh {
   #eventAccount(): { readonly provider: string; readonly accountId: string } {
     return { provider: this.#handle.account.provider, accountId: this.#handle.account.id }
   }
-}
-
-/** What an observation says already: another version, or a failure whose cool-down runs. */
-export function settledBy(
-  handle: GrantHandle,
-  seen: OpenedGrant,
-  { opened, attempt }: ObservedGrant,
-  now: number,
-): RefreshOutcome | undefined {
-  if (opened.version !== seen.version) return { kind: 'grant', opened }
-  const cooling = coolingDown(attempt, seen.version, now)
-  if (cooling?.failure === undefined) return undefined
-  const retryAfterSeconds = (cooling.coolDownUntil ?? now) - now
-  const { client, account } = handle
-  const error = failureError(cooling.failure, client.provider, { account, retryAfterSeconds })
-  return { kind: 'failed', error, sent: false }
-}
-
-/** @throws {LatchkeyError} `login_required`: the grant ended. */
-export function renewableGrant(handle: GrantHandle, opened: OpenedGrant): LiveGrant | EmptyGrant {
-  if (opened.grant.state !== 'ended') return opened.grant
-  throw loginRequired(handle.client.provider, 'grant_ended', handle.account)
-}
-
-function isUnknown(answer: TokenAnswer): boolean {
-  return answer.kind === 'retry' && answer.outcome === 'unknown'
-}
-
-/** Garbage arrived whole: the same question would bring it again, and it may hold a refresh token to save first. */
-function isCutOff(answer: TokenAnswer): boolean {
-  return answer.kind === 'retry' && answer.outcome === 'unknown' && answer.reason !== 'garbage'
 }
 
 /** The store's guard has reported its failure already; `undefined` says that the outcome is open. */
