@@ -6,4 +6,4 @@ export function countOf(counts: { readonly everyday: number; readonly full: numb
 }
 
 /** Time for a test with such a count, in milliseconds. */
-export const countTimeoutMs: number = isFull ? 3_600_000 : 30_000
+export const countTimeoutMs: number = isFull ? 3_600_000 : 120_000
