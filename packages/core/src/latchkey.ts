@@ -17,6 +17,7 @@ import {
   requireUserId,
   WithoutRequest,
 } from './latchkey/without-request.ts'
+import { warnOfGlobalDispatcher } from './options/global-dispatcher.ts'
 import { warnOfOldNode } from './options/node-version.ts'
 import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
@@ -81,6 +82,7 @@ export class Latchkey<Id extends string = string> {
     this.#parts = partsOf(settings, settings.onLogin && this.#onLogin)
     this.#withoutRequest = new WithoutRequest(this.#parts, settings)
     warnOfOldNode(process.versions.node, this.#parts.log)
+    warnOfGlobalDispatcher(globalThis, this.#parts.log)
     const { routes } = settings
     const pathOf = (provider: Provider): string => callbackPath(settings, provider)
     const ownPaths = [loginPath(settings), routes.prefix + routes.logout]

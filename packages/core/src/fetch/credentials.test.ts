@@ -31,7 +31,7 @@ const pairs = new Credentials(
 
 describe('Credentials.authorize', () => {
   it('sends a scheme before the token', () => {
-    expect({ ...bearer.authorize({}, tokens('at')) }).toEqual({ authorization: 'Bearer at' })
+    expect({ ...bearer.authorize({}, tokens('at')) }).toMatchObject({ authorization: 'Bearer at' })
   })
 
   it('sends header pairs and fixed headers, over which the caller’s own win', () => {
@@ -40,7 +40,18 @@ describe('Credentials.authorize', () => {
       'client-id': 'client-1',
       'user-agent': 'caller',
       accept: 'application/json',
+      'cache-control': 'no-store',
     })
+  })
+
+  it('case 57: forbids caches on the way, unless the preset or the caller says otherwise (RFC 9111 §5.2.1.5)', () => {
+    const own = { 'cache-control': 'max-age=0' }
+    const relaxed = new Credentials(providerWith({ resourceHeaders: { 'Cache-Control': 'no-cache' } }))
+    const controlOf = (credentials: Credentials, caller = {}): unknown =>
+      credentials.authorize(caller, tokens('at'))['cache-control']
+    expect([controlOf(bearer), controlOf(pairs)]).toEqual(['no-store', 'no-store'])
+    expect([controlOf(relaxed), controlOf(relaxed, own)]).toEqual(['no-cache', 'max-age=0'])
+    expect(controlOf(bearer, bearer.callerHeaders([['Cache-Control', 'max-age=0']]))).toBe('max-age=0')
   })
 
   it.each(['a\r\nx: y', 'a\nb', 'a\0b', 'aé€b'])(

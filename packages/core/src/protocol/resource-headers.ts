@@ -3,7 +3,9 @@ import type { TokenSet } from './token.ts'
 
 /**
  * The headers that carry the access token to a resource server, as the preset says: a scheme before the token, or
- * header pairs, with the preset's fixed headers. Lower-case names. Secret.
+ * header pairs, with the preset's fixed headers. The answer belongs to one user, so no cache on the way may keep it,
+ * unless the preset says otherwise. Lower-case names. Secret.
+ * @see RFC 9111 §5.2.1.5
  */
 export function resourceHeaders(
   provider: Provider,
@@ -21,7 +23,7 @@ export function resourceHeaders(
       : Object.fromEntries(
           Object.entries(credentials.headers).map(([name, text]) => [name, fill(text, values)]),
         )
-  return lowerCaseNames({ ...fixed, ...pairs })
+  return lowerCaseNames({ 'cache-control': 'no-store', ...fixed, ...pairs })
 }
 
 function fill(template: string, values: Readonly<Record<string, string>>): string {
