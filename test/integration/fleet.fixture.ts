@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { VersionedRecord } from '@latchkey/core'
 import type { LatchkeyOptions } from '@latchkey/express'
 import {
   CookieJar,
@@ -19,7 +20,10 @@ import { probedStore, type StoreProbe } from './store-probe.fixture.ts'
 import { publicOrigin } from './two-processes.fixture.ts'
 
 /** Options of the processes, by place. */
-export type FleetOptions = (place: number) => Partial<LatchkeyOptions<'example'>>
+export type FleetOptions = (place: number, fleet: Fleet) => Partial<LatchkeyOptions<'example'>>
+
+/** Reading a session renews its time to live, so a look must not shorten it. */
+const idleSeconds = 7 * 86_400
 
 interface Member {
   readonly harness: Harness
@@ -40,7 +44,7 @@ export async function startFleet(
   const servers = await startServers(setup)
   servers.as.registerRedirectUri(`${publicOrigin}/callback/example`)
   const fleet = new Fleet(servers, setup)
-  for (let place = 0; place < size; place += 1) await fleet.replace(place, options(place))
+  for (let place = 0; place < size; place += 1) await fleet.replace(place, options(place, fleet))
   return fleet
 }
 
@@ -51,10 +55,11 @@ export async function startFleet(
 export class Fleet {
   readonly servers: HarnessServers
   readonly probe: StoreProbe
+  /** Of processes whose options name none. */
+  readonly secret: string = randomBytes(32).toString('base64url')
   /** Every process that ever ran. */
   readonly all: Harness[] = []
   readonly #setup: Omit<HarnessSetup, 'servers' | 'options'>
-  readonly #sharedSecret = randomBytes(32).toString('base64url')
   readonly #members: Member[] = []
   #turn = 0
 
@@ -72,7 +77,7 @@ export class Fleet {
 
   /** Puts a new process in this place. Resolves when the old one, if there was one, has ended. */
   async replace(place: number, options: Partial<LatchkeyOptions<'example'>> = {}): Promise<void> {
-    const base = { baseUrl: publicOrigin, secret: this.#sharedSecret, store: this.probe.store }
+    const base = { baseUrl: publicOrigin, secret: this.secret, store: this.probe.store }
     const harness = await startHarness({
       ...this.#setup,
       servers: this.servers,
@@ -98,6 +103,22 @@ export class Fleet {
     return visitor
   }
 
+  /** The browser as it is now, whatever becomes of its cookies. */
+  copyOf({ cookies }: FleetVisitor): FleetVisitor {
+    const copy = this.newVisitor()
+    for (const cookie of cookies.all) copy.cookies.plant(cookie)
+    return copy
+  }
+
+  /** What the store has in the slot of a session: its record, and every grant that was ever put there. */
+  async recordsOf(locator: string): Promise<SlotRecords> {
+    const { sessions, grants } = this.probe.store
+    const names = this.probe.grants().map(({ name }) => name.split('/'))
+    const ids = names.flatMap(([slot, id = '']) => (slot === locator ? [id] : []))
+    const found = ids.map(async (id) => ({ id, record: await grants.read({ slot: locator, id }) }))
+    return { session: await sessions.read(locator, idleSeconds), grants: await Promise.all(found) }
+  }
+
   /** Runs `use` with a browser that only reaches the process in this place; absent: the one whose turn it is. */
   async through<T>(
     place: number | undefined,
@@ -112,6 +133,19 @@ export class Fleet {
     member.underWay.add(answer)
     return answer.finally(() => member.underWay.delete(answer))
   }
+}
+
+/** The records of one session's slot; those that are gone are `undefined`. */
+export interface SlotRecords {
+  readonly session: VersionedRecord | undefined
+  readonly grants: readonly { readonly id: string; readonly record: VersionedRecord | undefined }[]
+}
+
+/** The half of a browser's sign-in cookie that names its slot in the store. */
+export function locatorOf({ cookies }: FleetVisitor): string {
+  const [locator = ''] = (cookies.get('__Host-latchkey')?.value ?? '').split('.')
+  expect(locator).toHaveLength(22)
+  return locator
 }
 
 /** One browser in front of a fleet. */

@@ -8,18 +8,19 @@ export interface Gate {
   open(): void
 }
 
-/** A memory store whose commands can be stopped one by one, before they are carried out. */
+/** A store whose commands can be stopped one by one, before they are carried out. */
 export class GatedStore {
   readonly store: Store
   readonly #gates = new Map<string, { readonly arrive: () => void; readonly opened: Promise<void> }>()
 
-  constructor(clock: TestClock) {
-    const memory = memoryStore({ clock })
+  /** @param inner absent: a fresh memory store. */
+  constructor(clock: TestClock, inner: Store = memoryStore({ clock })) {
     this.store = {
-      ...memory,
-      sessions: this.#gated('sessions', memory.sessions),
-      grants: this.#gated('grants', memory.grants),
-      leases: this.#gated('leases', memory.leases),
+      ...inner,
+      sessions: this.#gated('sessions', inner.sessions),
+      grants: this.#gated('grants', inner.grants),
+      leases: this.#gated('leases', inner.leases),
+      appSessions: this.#gated('appSessions', inner.appSessions),
     }
   }
 

@@ -3,7 +3,7 @@ import type { VersionedRecord } from '@latchkey/core'
 import type { PageResponse } from '@latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { Sealer } from '../../packages/core/src/crypto/seal.ts'
-import { type Fleet, type FleetVisitor, people, startFleet } from './fleet.fixture.ts'
+import { type Fleet, type FleetVisitor, locatorOf, people, startFleet } from './fleet.fixture.ts'
 import { events } from './harness.fixture.ts'
 import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 
@@ -26,13 +26,10 @@ function keyFor(secret: string): string {
   return keyOf({ version: '', sealed: new Sealer([secret]).seal(binding, Buffer.alloc(0)) })
 }
 
-/** Every session and grant record in the store, by the browser's locator. */
-async function stored({ probe }: Fleet, { cookies }: FleetVisitor) {
-  const [locator = ''] = (cookies.get('__Host-latchkey')?.value ?? '').split('.')
-  const grants = probe.grants().filter(({ name }) => name.startsWith(`${locator}/`))
-  const id = grants.at(-1)?.name.split('/')[1] ?? ''
-  const session = await probe.store.sessions.read(locator, 7 * 86_400)
-  return { session, grant: await probe.store.grants.read({ slot: locator, id }) }
+/** The browser's session record and its newest grant record. */
+async function stored(fleet: Fleet, visitor: FleetVisitor) {
+  const { session, grants } = await fleet.recordsOf(locatorOf(visitor))
+  return { session, grant: grants.at(-1)?.record }
 }
 
 function deletions({ probe }: Fleet): readonly string[] {
