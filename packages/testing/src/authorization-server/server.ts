@@ -1,30 +1,20 @@
 import type { TimeSource } from '../clock.ts'
-import { EmulatorServer, type Route } from '../http/emulator-server.ts'
+import { EmulatorServer } from '../http/emulator-server.ts'
 import type { Faults } from '../http/faults.ts'
 import type { ReceivedRequest } from '../http/received-request.ts'
 import type { SecretMarks } from '../secret-marks.ts'
-import { authorize, CONSENT_PATH, consent } from './authorize.ts'
 import type { EmulatedUser, RegisteredClient } from './client.ts'
 import { plainDialect } from './dialect.ts'
 import type { Grant, LiveGrant } from './grants.ts'
 import { type IssuedTokens, issueTokens, type TokensOptions } from './issued-tokens.ts'
 import type { KeySet } from './keys.ts'
-import { discovery, type Endpoints, endpointsOf, jwks } from './metadata.ts'
+import { type Endpoints, endpointsOf } from './metadata.ts'
 import type { Policy } from './policy.ts'
-import { revoke } from './revocation.ts'
+import { type AuthorizationServerEndpoint, routesOf } from './routes.ts'
 import { type GrantType, ServerState, type ServerStateOptions } from './state.ts'
-import { type AuthorizationServerBehaviour, token } from './token.ts'
-import { userinfo } from './userinfo.ts'
+import type { AuthorizationServerBehaviour } from './token.ts'
 
-/** Names of the endpoints, for faults, counters and the request log. */
-export type AuthorizationServerEndpoint =
-  | 'authorize'
-  | 'consent'
-  | 'token'
-  | 'userinfo'
-  | 'revoke'
-  | 'jwks'
-  | 'discovery'
+export type { AuthorizationServerEndpoint } from './routes.ts'
 
 /** How `startAuthorizationServer` sets up the server. */
 export interface AuthorizationServerOptions {
@@ -254,31 +244,4 @@ export class AuthorizationServer {
     this.#state.grants.countCall(presented)
     this.#refreshCalls.set(grant.id, (this.#refreshCalls.get(grant.id) ?? 0) + 1)
   }
-}
-
-function routesOf(
-  state: ServerState,
-): readonly Route<AuthorizationServerEndpoint, AuthorizationServerBehaviour>[] {
-  const { paths } = state.dialect
-  // A path that cannot be requested keeps the endpoint's counter and answers 404 on the wire.
-  const at = (path: string | undefined): string => path ?? ' '
-  return [
-    {
-      endpoint: 'authorize',
-      methods: ['GET'],
-      path: paths.authorization,
-      handle: (r) => authorize(r, state),
-    },
-    { endpoint: 'consent', methods: ['POST'], path: CONSENT_PATH, handle: (r) => consent(r, state) },
-    { endpoint: 'token', methods: ['POST'], path: paths.token, handle: (r, b) => token(r, state, b) },
-    {
-      endpoint: 'userinfo',
-      methods: ['GET', 'POST'],
-      path: at(paths.userinfo),
-      handle: (r) => userinfo(r, state),
-    },
-    { endpoint: 'revoke', methods: ['POST'], path: at(paths.revocation), handle: (r) => revoke(r, state) },
-    { endpoint: 'jwks', methods: ['GET'], path: at(paths.jwks), handle: () => jwks(state) },
-    { endpoint: 'discovery', methods: ['GET'], path: at(paths.discovery), handle: () => discovery(state) },
-  ]
 }
