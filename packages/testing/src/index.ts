@@ -4,6 +4,7 @@ export {
   type EmulatedUser,
   type RegisteredClient,
 } from './authorization-server/client.ts'
+export type { DevicePollError } from './authorization-server/device-codes.ts'
 export type { LiveGrant } from './authorization-server/grants.ts'
 export type { IdTokenBuilder, IdTokenChanges } from './authorization-server/id-token.ts'
 export type { IssuedTokens, TokensOptions } from './authorization-server/issued-tokens.ts'

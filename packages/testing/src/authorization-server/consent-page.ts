@@ -49,6 +49,28 @@ ${buttons}
 </main></body></html>`
 }
 
+/** The page on which a person types the code that a device shows. */
+export function userCodePage(view: {
+  readonly brand: Brand
+  readonly action: string
+  readonly refused?: boolean
+}): string {
+  const { brand, refused = false } = view
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Connect a device to ${escapeHtml(brand.name)}</title>
+<style>${styleOf(brand)}</style></head>
+<body><main>
+<p class="brand">${escapeHtml(brand.name)} <small>emulated</small></p>
+<h1>Connect a device</h1>
+${refused ? '<p>No device waits with this code.</p>' : ''}
+<form method="get" action="${escapeHtml(view.action)}">
+<label>Code that the device shows <input name="user_code" autocomplete="off" required></label>
+<button>Continue</button>
+</form>
+</main></body></html>`
+}
+
 /** The page of `response_mode=form_post`: a script sends it at once, a button does without scripts. */
 export function formPostPage(redirectUri: string, params: URLSearchParams): string {
   const inputs = [...params].map(

@@ -11,6 +11,9 @@ export interface EndpointPaths {
   readonly revocation?: string
   readonly jwks?: string
   readonly discovery?: string
+  /** Device authorization (RFC 8628), with the page that its user opens. */
+  readonly deviceAuthorization?: string
+  readonly verification?: string
 }
 
 /** An OAuth error before it is worded for the wire. */
@@ -63,6 +66,8 @@ export function plainDialect(base: string, oidc: boolean): Dialect {
       token: `${base}/token`,
       userinfo: `${base}/userinfo`,
       revocation: `${base}/revoke`,
+      deviceAuthorization: `${base}/device_authorization`,
+      verification: `${base}/device`,
       ...(oidc ? { jwks: `${base}/jwks`, discovery: `${base}/.well-known/openid-configuration` } : {}),
     },
     authMethods: authMethodsOf,

@@ -13,8 +13,8 @@ export class IdTokenBuilder {
   readonly claims: Claims
   /** The header of the right ID token. */
   readonly header: Claims
-  /** Why it is issued: a code exchange or a refresh. */
-  readonly grantType: 'authorization_code' | 'refresh_token'
+  /** Why it is issued: the exchange of a code or of a device's code, or a refresh. */
+  readonly grantType: 'authorization_code' | 'refresh_token' | 'device_code'
   readonly #keys: KeySet
   readonly #clientSecret: string
 

@@ -1,6 +1,9 @@
 import { json, type Reply } from '../http/reply.ts'
 import type { ServerState } from './state.ts'
 
+/** The grant type of RFC 8628 §3.4. */
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+
 /** Absolute URLs of the endpoints of a server. */
 export interface Endpoints {
   readonly authorization: string
@@ -9,6 +12,9 @@ export interface Endpoints {
   readonly revocation: string
   readonly jwks: string
   readonly discovery: string
+  readonly deviceAuthorization: string
+  /** The page on which the user of a device types its code. */
+  readonly verification: string
 }
 
 /** The endpoint URLs. One that the server lacks is an address that answers 404. */
@@ -22,6 +28,8 @@ export function endpointsOf(state: ServerState): Endpoints {
     revocation: at(paths.revocation),
     jwks: at(paths.jwks),
     discovery: at(paths.discovery),
+    deviceAuthorization: at(paths.deviceAuthorization),
+    verification: at(paths.verification),
   }
 }
 
@@ -36,9 +44,10 @@ export function discovery(state: ServerState): Reply {
     userinfo_endpoint: endpoints.userinfo,
     revocation_endpoint: endpoints.revocation,
     jwks_uri: endpoints.jwks,
+    device_authorization_endpoint: endpoints.deviceAuthorization,
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
-    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_GRANT],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
     scopes_supported: state.policy.knownScopes ?? ['openid', 'profile', 'email', 'offline_access'],

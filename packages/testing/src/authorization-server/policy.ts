@@ -1,3 +1,4 @@
+import type { DevicePollError } from './device-codes.ts'
 import type { IdTokenBuilder } from './id-token.ts'
 
 /** What an authorization server always does, as opposed to faults, which come and go. Every field can be set at any time. */
@@ -35,6 +36,16 @@ export interface Policy {
   expiredRefreshTokenText: string | undefined
   /** @default 60 */
   codeLifetimeSeconds: number
+  /** @default 900 */
+  deviceCodeLifetimeSeconds: number
+  /** Seconds between two polls of a device. Absent: the answer names none, and 5 holds (RFC 8628 §3.2). @default 5 */
+  deviceIntervalSeconds: number | undefined
+  /** Statuses of the answers to a poll, where they are not 400; Auth0: 403, and 429 for `slow_down`. @default none */
+  deviceErrorStatuses: Readonly<Partial<Record<DevicePollError, number>>>
+  /** `expired_token` is said once and `invalid_grant` from then on, as Auth0 does. @default false */
+  deviceExpiredOnce: boolean
+  /** @default true */
+  verificationUriComplete: boolean
   /** `required` refuses a request without S256 challenge; `optional` checks it when sent; `ignored` never. @default 'optional' */
   pkce: 'required' | 'optional' | 'ignored'
   /** Status of `invalid_client` without Basic credentials; with them it is 401. @default 401 */
@@ -81,6 +92,11 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     refreshTokenLifetimeSeconds: Infinity,
     expiredRefreshTokenText: 'Refresh token expired',
     codeLifetimeSeconds: 60,
+    deviceCodeLifetimeSeconds: 900,
+    deviceIntervalSeconds: 5,
+    deviceErrorStatuses: {},
+    deviceExpiredOnce: false,
+    verificationUriComplete: true,
     pkce: 'optional',
     invalidClientStatus: 401,
     basicDecoding: 'either',

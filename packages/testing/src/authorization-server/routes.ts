@@ -1,5 +1,6 @@
 import type { Route } from '../http/emulator-server.ts'
 import { authorize, CONSENT_PATH, consent } from './authorize.ts'
+import { deviceAuthorization, verification } from './device-authorization.ts'
 import { discovery, jwks } from './metadata.ts'
 import { revoke } from './revocation.ts'
 import type { ServerState } from './state.ts'
@@ -15,6 +16,8 @@ export type AuthorizationServerEndpoint =
   | 'revoke'
   | 'jwks'
   | 'discovery'
+  | 'deviceAuthorization'
+  | 'verification'
 
 /** What the server answers, and where. */
 export function routesOf(
@@ -41,5 +44,17 @@ export function routesOf(
     { endpoint: 'revoke', methods: ['POST'], path: at(paths.revocation), handle: (r) => revoke(r, state) },
     { endpoint: 'jwks', methods: ['GET'], path: at(paths.jwks), handle: () => jwks(state) },
     { endpoint: 'discovery', methods: ['GET'], path: at(paths.discovery), handle: () => discovery(state) },
+    {
+      endpoint: 'deviceAuthorization',
+      methods: ['POST'],
+      path: at(paths.deviceAuthorization),
+      handle: (r) => deviceAuthorization(r, state),
+    },
+    {
+      endpoint: 'verification',
+      methods: ['GET', 'POST'],
+      path: at(paths.verification),
+      handle: (r) => verification(r, state),
+    },
   ]
 }

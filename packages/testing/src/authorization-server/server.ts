@@ -199,6 +199,16 @@ export class AuthorizationServer {
     }
   }
 
+  /** A person agrees on the page of a device. @throws Error when no device waits with this code */
+  approveDevice(userCode: string, userId: string): void {
+    this.#state.devices.decide(userCode, this.#state.user(userId).id)
+  }
+
+  /** A person says no on the page of a device. @throws Error when no device waits with this code */
+  denyDevice(userCode: string): void {
+    this.#state.devices.decide(userCode, undefined)
+  }
+
   /** Makes access tokens be refused, of one user or of everybody; refresh tokens stay. */
   expireAccessTokens(userId?: string): void {
     for (const grant of this.#state.grants.all) {

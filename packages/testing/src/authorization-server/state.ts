@@ -2,13 +2,14 @@ import { TestClock, type TimeSource } from '../clock.ts'
 import { SecretMarks } from '../secret-marks.ts'
 import { DEFAULT_USERS, type EmulatedUser, type RegisteredClient } from './client.ts'
 import { Clients } from './clients.ts'
+import { DeviceCodes } from './device-codes.ts'
 import type { Dialect } from './dialect.ts'
 import { Grants, type MintAccessToken } from './grants.ts'
 import { KeySet } from './keys.ts'
 import { type Policy, policyOf } from './policy.ts'
 
 /** The grant types that a server knows (RFC 6749). */
-export type GrantType = 'authorization_code' | 'refresh_token' | 'client_credentials'
+export type GrantType = 'authorization_code' | 'refresh_token' | 'client_credentials' | 'device_code'
 
 /** What an authorization code stands for. */
 export interface IssuedCode {
@@ -63,6 +64,7 @@ export class ServerState {
   readonly grants: Grants
   readonly codes: Map<string, IssuedCode> = new Map()
   readonly pending: Map<string, PendingRequest> = new Map()
+  readonly devices: DeviceCodes
   /** `jti` of the client assertions that were used. */
   readonly assertionIds: Set<string> = new Set()
   /** Token sets that the token endpoint issued. */
@@ -70,6 +72,7 @@ export class ServerState {
     authorization_code: 0,
     refresh_token: 0,
     client_credentials: 0,
+    device_code: 0,
   }
   /** Set once the server listens. */
   issuer = ''
@@ -86,6 +89,7 @@ export class ServerState {
     this.clients = new Clients(options.clients, this.policy, this.marks)
     this.firstClientId = options.clients[0]?.clientId ?? ''
     this.dialect = options.dialect
+    this.devices = new DeviceCodes(this.policy, this.marks, () => this.now())
     const mintOpaque = (): string => this.marks.mint('access_token', this.dialect.accessTokenPrefix)
     const mint = options.accessToken?.(this) ?? mintOpaque
     this.grants = new Grants(this.policy, this.marks, () => this.now(), mint)

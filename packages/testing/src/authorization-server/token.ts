@@ -6,6 +6,7 @@ import { type AuthenticatedClient, authenticateClient } from './client-auth.ts'
 import type { OAuthProblem } from './dialect.ts'
 import type { Grant } from './grants.ts'
 import { accessTokenHash, IdTokenBuilder } from './id-token.ts'
+import { DEVICE_GRANT } from './metadata.ts'
 import type { GrantType, IssuedCode, ServerState } from './state.ts'
 
 /** A behaviour of an authorization server: a `Behaviour` with one more field. */
@@ -22,7 +23,7 @@ interface Issue {
   readonly scope: readonly string[]
 }
 
-/** `POST token` with the grants authorization_code, refresh_token and client_credentials (RFC 6749). */
+/** `POST token` with the grants of RFC 6749, password aside, and of RFC 8628. */
 export async function token(
   request: ReceivedRequest,
   state: ServerState,
@@ -50,6 +51,7 @@ function issueFor(
   if (grantType === 'authorization_code') return byCode(form, caller, state)
   if (grantType === 'refresh_token') return byRefreshToken(form, caller, state)
   if (grantType === 'client_credentials') return byClient(form, caller, state)
+  if (grantType === DEVICE_GRANT) return byDeviceCode(form, caller, state)
   return { status: 400, error: 'unsupported_grant_type', description: 'grant_type is not supported' }
 }
 
@@ -80,11 +82,41 @@ function byCode(
   const from = { clientId, userId, scope, nonce, authorizedAt, isPublic, isBound: true }
   const grant = state.grants.open(from)
   code.grantId = grant.id
+  return { grant, grantType: 'authorization_code', refreshToken: firstRefreshToken(grant, state), scope }
+}
+
+function byDeviceCode(
+  form: URLSearchParams,
+  caller: AuthenticatedClient,
+  state: ServerState,
+): Issue | OAuthProblem {
+  const polled = state.devices.poll(form.get('device_code') ?? '', caller.client.clientId)
+  if ('error' in polled) {
+    const { error } = polled
+    const status = state.policy.deviceErrorStatuses[error] ?? 400
+    return { status, error, description: `The device gets no tokens: ${error}` }
+  }
+  const { device, userId, authorizedAt } = polled
+  const { clientId } = device
+  const scope = state.policy.grantedScope?.(device.scope) ?? device.scope
+  const isPublic = caller.method === 'none'
+  const grant = state.grants.open({
+    clientId,
+    userId,
+    scope,
+    nonce: undefined,
+    authorizedAt,
+    isPublic,
+    isBound: true,
+  })
+  return { grant, grantType: 'device_code', refreshToken: firstRefreshToken(grant, state), scope }
+}
+
+function firstRefreshToken(grant: Grant, state: ServerState): string | undefined {
   const { refreshTokens } = state.policy
   const wanted =
-    refreshTokens === 'always' || (refreshTokens === 'offline_access' && scope.includes(refreshTokens))
-  const refreshToken = wanted ? state.grants.addRefreshToken(grant) : undefined
-  return { grant, grantType: 'authorization_code', refreshToken, scope }
+    refreshTokens === 'always' || (refreshTokens === 'offline_access' && grant.scope.includes(refreshTokens))
+  return wanted ? state.grants.addRefreshToken(grant) : undefined
 }
 
 function verifierProblem(code: IssuedCode, verifier: string | null, state: ServerState): string | undefined {
@@ -166,27 +198,26 @@ function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBe
   const { refreshToken, scope, grantType } = issue
   state.mints[grantType]++
   const withIdToken = state.oidc && scope.includes('openid') && issue.grant.userId !== undefined
-  const due = withIdToken && (grantType === 'authorization_code' || state.policy.idTokenOnRefresh)
+  const due = withIdToken && (grantType !== 'refresh_token' || state.policy.idTokenOnRefresh)
   return {
     access_token: accessToken,
     token_type: 'Bearer',
     expires_in: state.dialect.expiresIn(lifetimeSeconds),
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     ...(state.dialect.answersScope(issue.grant) ? { scope: scope.join(' ') } : {}),
-    ...(due ? { id_token: makeIdToken(issue, state, accessToken, idToken) } : {}),
+    ...(due ? { id_token: makeIdToken({ ...issue, grantType }, state, accessToken, idToken) } : {}),
     ...state.dialect.tokenFields?.(issue.grant),
   }
 }
 
 function makeIdToken(
-  issue: Issue,
+  issue: Issue & Pick<IdTokenBuilder, 'grantType'>,
   state: ServerState,
   accessToken: string,
   make: AuthorizationServerBehaviour['idToken'],
 ): string {
-  const { grant } = issue
+  const { grant, grantType } = issue
   const now = Math.floor(state.now())
-  const grantType = issue.grantType === 'refresh_token' ? 'refresh_token' : 'authorization_code'
   const claims = {
     ...state.dialect.userinfo(state.user(grant.userId ?? ''), grant),
     iss: state.issuer,
