@@ -1,8 +1,9 @@
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
+import { inspect } from 'node:util'
 import { jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { clientCredentials } from './client-auth.ts'
-import { TestClock } from './fake-server.fixture.ts'
+import { rejection, TestClock } from './fake-server.fixture.ts'
 import { oauthProvider } from './provider.fixture.ts'
 import type { Provider } from './provider.ts'
 
@@ -59,16 +60,57 @@ describe('clientCredentials', () => {
     })
   })
 
-  it.each(['client_secret_basic', 'client_secret_basic_raw', 'client_secret_post'] as const)(
-    '%s without a secret says which option is missing',
-    async (method) => {
-      const { clientSecret, ...secretless } = oauthProvider({ clientAuth: { method } })
-      await expect(clientCredentials(secretless, 'x', clock)).rejects.toMatchObject({
-        code: 'invalid_options',
-        message: expect.stringContaining('clientSecret'),
-      })
-    },
-  )
+  it.each([
+    'client_secret_basic',
+    'client_secret_basic_raw',
+    'client_secret_post',
+    'client_secret_jwt',
+  ] as const)('%s without a secret says which option is missing', async (method) => {
+    const { clientSecret, ...secretless } = oauthProvider({ clientAuth: { method } })
+    await expect(clientCredentials(secretless, 'x', clock)).rejects.toMatchObject({
+      code: 'invalid_options',
+      message: expect.stringContaining('clientSecret'),
+    })
+  })
+
+  it('client_secret_jwt signs an assertion with the secret, which it does not send (RFC 7523 §3)', async () => {
+    const clientAuth = { method: 'client_secret_jwt' } as const
+    const { parameters, headers } = await credentials({ clientAuth })
+    const again = await credentials({ clientAuth })
+    expect(headers).toEqual({})
+    expect(Object.keys(parameters).sort()).toEqual(['client_assertion', 'client_assertion_type', 'client_id'])
+    expect(JSON.stringify(parameters)).not.toContain('client-secret-1')
+    const read = async (jwt = ''): ReturnType<typeof jwtVerify> =>
+      jwtVerify(jwt, Buffer.from('client-secret-1'), { currentDate: new Date(clock.now() * 1000) })
+    const { payload, protectedHeader } = await read(parameters.client_assertion)
+    expect(protectedHeader).toMatchObject({ alg: 'HS256' })
+    expect(payload).toMatchObject({
+      iss: 'client-1',
+      sub: 'client-1',
+      aud: 'https://as.example',
+      iat: clock.now(),
+      exp: clock.now() + 60,
+    })
+    expect((await read(again.parameters.client_assertion)).payload.jti).not.toBe(payload.jti)
+  })
+
+  it('asks for the secret at each request where a function makes it', async () => {
+    let made = 0
+    const clientSecret = async (): Promise<string> => `secret-${++made}`
+    const clientAuth = { method: 'client_secret_post', clientSecret } as const
+    const sent = [await credentials({ clientAuth }), await credentials({ clientAuth })]
+    expect(sent.map(({ parameters }) => parameters.client_secret)).toEqual(['secret-1', 'secret-2'])
+  })
+
+  it.each([
+    ['throws', () => Promise.reject(new Error('key-SECRET'))],
+    ['returns nothing', () => Promise.resolve('')],
+  ])('says so, and repeats nothing, when the function that makes the secret %s', async (_name, make) => {
+    const clientAuth = { method: 'client_secret_post', clientSecret: make } as const
+    const error = await rejection(credentials({ clientAuth }))
+    expect(error).toMatchObject({ code: 'invalid_options', message: expect.stringContaining('clientSecret') })
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('SECRET')
+  })
 
   it('private_key_jwt signs an assertion for the audience, on our clock (RFC 7523 §3)', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

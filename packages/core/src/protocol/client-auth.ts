@@ -1,7 +1,13 @@
-import { modifyAssertion, PrivateKeyJwt } from 'oauth4webapi'
+import {
+  type ClientAuth as Authenticate,
+  ClientSecretJwt,
+  type ModifyAssertionOptions,
+  modifyAssertion,
+  PrivateKeyJwt,
+} from 'oauth4webapi'
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
-import type { Provider } from './provider.ts'
+import type { ClientAuth, Provider } from './provider.ts'
 
 /** What a request to the authorization server carries to prove the client. Secret. */
 export interface ClientCredentials {
@@ -12,10 +18,10 @@ export interface ClientCredentials {
 const assertionLifetimeSeconds = 60
 
 /**
- * Proves the client at the token or revocation endpoint, by the provider's method.
+ * Proves the client at the token, revocation or device authorization endpoint, by the provider's `clientAuth`.
  *
  * @param audience who an assertion is for: the issuer, or the token endpoint where there is none (RFC 7523 §3).
- * @throws {LatchkeyError} `invalid_options` when the method needs a secret and there is none.
+ * @throws {LatchkeyError} `invalid_options` when the method needs a secret and there is none, or it cannot sign.
  * @see RFC 6749 §2.3
  */
 export async function clientCredentials(
@@ -24,17 +30,23 @@ export async function clientCredentials(
   clock: Clock,
 ): Promise<ClientCredentials> {
   const { clientAuth, clientId } = provider
+  if (clientAuth.method === 'none') return { parameters: { client_id: clientId }, headers: {} }
+  if (clientAuth.method === 'private_key_jwt') {
+    const signer = signedWithKey(clientAuth)
+    return { parameters: await assertion(provider, signer, audience, clock), headers: {} }
+  }
+  const secret = await secretOf(provider, clientAuth)
   switch (clientAuth.method) {
-    case 'none':
-      return { parameters: { client_id: clientId }, headers: {} }
     case 'client_secret_post':
-      return { parameters: { client_id: clientId, client_secret: secretOf(provider) }, headers: {} }
+      return { parameters: { client_id: clientId, client_secret: secret }, headers: {} }
     case 'client_secret_basic':
-      return basic(encodeCredential(clientId), encodeCredential(secretOf(provider)))
+      return basic(encodeCredential(clientId), encodeCredential(secret))
     case 'client_secret_basic_raw':
-      return basic(clientId, secretOf(provider))
-    case 'private_key_jwt':
-      return { parameters: await assertion(provider, clientAuth, audience, clock), headers: {} }
+      return basic(clientId, secret)
+    case 'client_secret_jwt': {
+      const signer = (options: ModifyAssertionOptions): Authenticate => ClientSecretJwt(secret, options)
+      return { parameters: await assertion(provider, signer, audience, clock), headers: {} }
+    }
   }
 }
 
@@ -53,14 +65,17 @@ function encodeCredential(value: string): string {
   })
 }
 
+type Signed = Extract<ClientAuth, { method: 'private_key_jwt' }>
+type Secret = Exclude<ClientAuth, { method: 'private_key_jwt' | 'none' }>
+
+/** Parameters with an assertion that is signed for this one request, on our clock (RFC 7523 §3). */
 async function assertion(
   provider: Provider,
-  auth: Extract<Provider['clientAuth'], { method: 'private_key_jwt' }>,
+  signer: (options: ModifyAssertionOptions) => Authenticate,
   audience: string,
   clock: Clock,
 ): Promise<Record<string, string>> {
-  const key = auth.keyId === undefined ? auth.privateKey : { key: auth.privateKey, kid: auth.keyId }
-  const authenticate = PrivateKeyJwt(key, {
+  const authenticate = signer({
     [modifyAssertion]: (_header, payload) => {
       const now = Math.floor(clock.now())
       Object.assign(payload, { iat: now, nbf: now, exp: now + assertionLifetimeSeconds })
@@ -70,18 +85,31 @@ async function assertion(
   try {
     await authenticate({ issuer: audience }, { client_id: provider.clientId }, parameters, new Headers())
   } catch {
-    throw new LatchkeyError('invalid_options', `${provider.id}: clientAuth.privateKey cannot sign.`, {
-      provider: provider.id,
-    })
+    throw invalid(provider, `the key or secret of clientAuth ${provider.clientAuth.method} cannot sign.`)
   }
   return Object.fromEntries(parameters)
 }
 
-function secretOf({ id, clientSecret, clientAuth }: Provider): string {
-  if (clientSecret !== undefined && clientSecret !== '') return clientSecret
-  throw new LatchkeyError(
-    'invalid_options',
-    `${id}: ${clientAuth.method} needs a clientSecret. Set it, or set clientAuth: { method: 'none' }.`,
-    { provider: id },
-  )
+function signedWithKey({ privateKey, keyId }: Signed): (options: ModifyAssertionOptions) => Authenticate {
+  return (options) =>
+    PrivateKeyJwt(keyId === undefined ? privateKey : { key: privateKey, kid: keyId }, options)
+}
+
+async function secretOf(provider: Provider, { method, clientSecret: make }: Secret): Promise<string> {
+  const secret = make === undefined ? provider.clientSecret : await made(provider, make)
+  if (typeof secret === 'string' && secret !== '') return secret
+  throw invalid(provider, `${method} needs a clientSecret. Set it, or set clientAuth: { method: 'none' }.`)
+}
+
+async function made(provider: Provider, make: NonNullable<Secret['clientSecret']>): Promise<string> {
+  try {
+    return await make()
+  } catch {
+    // The app's own error may hold anything, so it is not passed on.
+    throw invalid(provider, 'the function clientAuth.clientSecret threw. It must return the client secret.')
+  }
+}
+
+function invalid({ id }: Provider, fault: string): LatchkeyError {
+  return new LatchkeyError('invalid_options', `${id}: ${fault}`, { provider: id })
 }

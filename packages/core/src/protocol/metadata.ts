@@ -14,6 +14,7 @@ export interface ServerMetadata {
   readonly tokenEndpoint: string
   readonly revocationEndpoint?: string
   readonly userinfoEndpoint?: string
+  readonly deviceAuthorizationEndpoint?: string
   readonly jwksUri?: string
   /** RFC 9207: every authorization response carries `iss`. */
   readonly authorizationResponseIss: boolean
@@ -27,6 +28,7 @@ const discoveredEndpoints = [
   { field: 'jwksUri', member: 'jwks_uri', required: true },
   { field: 'revocationEndpoint', member: 'revocation_endpoint', required: false },
   { field: 'userinfoEndpoint', member: 'userinfo_endpoint', required: false },
+  { field: 'deviceAuthorizationEndpoint', member: 'device_authorization_endpoint', required: false },
 ] as const
 
 const fetchDeadlineMs = 5_000
@@ -137,7 +139,7 @@ export class MetadataSource {
 
 /** What the provider's data say alone; `undefined` when the discovery document is needed. */
 function configuredMetadata(provider: Provider): ServerMetadata | undefined {
-  const { issuer, authorizationEndpoint, tokenEndpoint, jwksUri } = provider
+  const { issuer, authorizationEndpoint, tokenEndpoint, jwksUri, deviceAuthorizationEndpoint } = provider
   if (authorizationEndpoint === undefined || tokenEndpoint === undefined) return undefined
   if (issuer !== undefined && jwksUri === undefined) return undefined
   return {
@@ -146,6 +148,7 @@ function configuredMetadata(provider: Provider): ServerMetadata | undefined {
     tokenEndpoint,
     ...(provider.revocationEndpoint === undefined ? {} : { revocationEndpoint: provider.revocationEndpoint }),
     ...(provider.userinfo?.endpoint === undefined ? {} : { userinfoEndpoint: provider.userinfo.endpoint }),
+    ...(deviceAuthorizationEndpoint === undefined ? {} : { deviceAuthorizationEndpoint }),
     ...(jwksUri === undefined ? {} : { jwksUri }),
     authorizationResponseIss: provider.authorizationResponseIss ?? false,
   }

@@ -1,12 +1,21 @@
 import type { webcrypto } from 'node:crypto'
 
 /**
- * How the client proves who it is at the token and revocation endpoints.
+ * How the client proves who it is at the token, revocation and device authorization endpoints.
  * `client_secret_basic` leaves unreserved characters alone and form-encodes the rest (RFC 6749 §2.3.1);
- * `client_secret_basic_raw` sends id and secret as they are, for servers that do not decode them.
+ * `client_secret_basic_raw` sends id and secret as they are, for servers that do not decode them;
+ * `client_secret_jwt` signs an assertion with the secret, by HS256 (OpenID Connect Core 1.0 §9).
  */
 export type ClientAuth =
-  | { readonly method: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' }
+  | {
+      readonly method:
+        | 'client_secret_basic'
+        | 'client_secret_basic_raw'
+        | 'client_secret_post'
+        | 'client_secret_jwt'
+      /** Makes the secret of each request, for servers whose secrets expire (Apple). Absent: the provider's `clientSecret`. */
+      readonly clientSecret?: () => string | Promise<string>
+    }
   | { readonly method: 'private_key_jwt'; readonly privateKey: webcrypto.CryptoKey; readonly keyId?: string }
   | { readonly method: 'none' }
 
@@ -80,6 +89,8 @@ export interface Provider<Id extends string = string> {
   readonly authorizationEndpoint?: string
   readonly tokenEndpoint?: string
   readonly revocationEndpoint?: string
+  /** RFC 8628: sign-in on another device. */
+  readonly deviceAuthorizationEndpoint?: string
   readonly jwksUri?: string
   /** RFC 9207: the server always sends `iss` in the authorization response. Discovery fills it in. */
   readonly authorizationResponseIss?: boolean
@@ -87,6 +98,8 @@ export interface Provider<Id extends string = string> {
   readonly clientId: string
   readonly clientSecret?: string
   readonly clientAuth: ClientAuth
+  /** How the client proves itself at the revocation endpoint, where that is another way. */
+  readonly revocationClientAuth?: ClientAuth
 
   readonly scope: readonly string[]
   readonly scopeSeparator: ' ' | ','

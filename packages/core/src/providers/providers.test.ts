@@ -139,7 +139,11 @@ describe('validation', () => {
     ['pkce', { pkce: 'plain' }],
     ['pkce', { pkce: false }],
     ['pkce', { pkce: 'never', clientAuth: { method: 'none' } }],
-    ['clientAuth', { clientAuth: { method: 'client_secret_jwt' } }],
+    ['clientAuth', { clientAuth: { method: 'client_secret_magic' } }],
+    ['clientAuth', { clientAuth: { method: 'client_secret_post', clientSecret: 'fixed' } }],
+    ['revocationClientAuth', { revocationClientAuth: { method: 'magic' } }],
+    ['revocationClientAuth', { revocationClientAuth: 'client_secret_post' }],
+    ['deviceAuthorizationEndpoint', { deviceAuthorizationEndpoint: 'http://as.example/device' }],
     ['clientAuth', { clientAuth: { method: 'client_secret_basic_raw' }, clientId: 'a:b' }],
     ['scope', { scope: ['a b'] }],
     ['scope', { scope: [''] }],
@@ -251,6 +255,22 @@ describe('resolveClient', () => {
     expect(error.code).toBe('invalid_options')
     expect(error.message).toContain(option)
     expect(error.message).toContain(variable)
+  })
+
+  it('needs no secret where a function makes it', () => {
+    const clientAuth = { method: 'client_secret_post', clientSecret: () => 'made' } as const
+    const provider = resolveClient(spotify({ clientAuth }), { SPOTIFY_CLIENT_ID: 'a' })
+    expect(provider).not.toHaveProperty('clientSecret')
+  })
+
+  it('asks for the secret that only revoking needs', () => {
+    const provider = spotify({
+      clientAuth: { method: 'none' },
+      revocationClientAuth: { method: 'client_secret_post' },
+    })
+    expect(refusal(() => resolveClient(provider, { SPOTIFY_CLIENT_ID: 'a' })).message).toContain(
+      'SPOTIFY_CLIENT_SECRET',
+    )
   })
 
   it('needs no secret for a public client', () => {

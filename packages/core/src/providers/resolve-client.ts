@@ -1,6 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
 import { credentialVariables } from '../protocol/credential-variables.ts'
-import type { Provider, ProviderPreset } from '../protocol/provider.ts'
+import type { ClientAuth, Provider, ProviderPreset } from '../protocol/provider.ts'
 import { validateProvider } from './validate-provider.ts'
 
 /** Environment variables: `process.env`, or a part of it. */
@@ -19,12 +19,18 @@ export function resolveClient<Id extends string>(
   const clientId = provider.clientId || env[variables.clientId]
   const clientSecret = provider.clientSecret || env[variables.clientSecret]
   if (!clientId) throw missing(provider.id, 'clientId', variables.clientId)
-  if (!clientSecret && provider.clientAuth.method.startsWith('client_secret')) {
+  const methods = [provider.clientAuth, provider.revocationClientAuth]
+  if (!clientSecret && methods.some(needsSecret)) {
     throw missing(provider.id, 'clientSecret', variables.clientSecret)
   }
   const resolved = { ...provider, clientId, ...(clientSecret ? { clientSecret } : {}) }
   validateProvider(resolved)
   return Object.freeze(resolved)
+}
+
+function needsSecret(auth: ClientAuth | undefined): boolean {
+  if (auth === undefined || auth.method === 'none' || auth.method === 'private_key_jwt') return false
+  return auth.clientSecret === undefined
 }
 
 function missing(provider: string, option: string, variable: string): LatchkeyError {

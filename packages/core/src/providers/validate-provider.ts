@@ -1,8 +1,8 @@
 import { LatchkeyError } from '../errors.ts'
-import { isTextList, kindOf } from '../input/kind-of.ts'
+import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { reservedAuthorizationParams } from '../protocol/authorization.ts'
 import { isProtectedUrl, isPureOrigin } from '../protocol/endpoint-url.ts'
-import type { ProviderPreset } from '../protocol/provider.ts'
+import type { ClientAuth, ProviderPreset } from '../protocol/provider.ts'
 
 /** A field that cannot be used, and what to write instead. */
 interface Fault {
@@ -113,12 +113,13 @@ const checks: readonly Check[] = [
 ]
 
 function checkEndpoints(provider: ProviderPreset): Fault | undefined {
-  const { issuer, authorizationEndpoint, tokenEndpoint, revocationEndpoint, jwksUri, userinfo } = provider
+  const { issuer, authorizationEndpoint, tokenEndpoint, userinfo } = provider
   const endpoints = {
     authorizationEndpoint,
     tokenEndpoint,
-    revocationEndpoint,
-    jwksUri,
+    revocationEndpoint: provider.revocationEndpoint,
+    deviceAuthorizationEndpoint: provider.deviceAuthorizationEndpoint,
+    jwksUri: provider.jwksUri,
     'userinfo.endpoint': userinfo?.endpoint,
   }
   for (const [option, url] of Object.entries(endpoints)) {
@@ -145,24 +146,33 @@ function checkIssuer({ issuer, authorizationResponseIss }: ProviderPreset): Faul
   return { option: 'issuer', fix: 'must be an https URL (http only on 127.0.0.1 or [::1]) without query.' }
 }
 
-function checkClientAuth({ clientAuth, clientId }: ProviderPreset): Fault | undefined {
-  const { method } = clientAuth
-  const methods = [
-    'client_secret_basic',
-    'client_secret_basic_raw',
-    'client_secret_post',
-    'private_key_jwt',
-    'none',
-  ]
-  if (!methods.includes(method))
-    return { option: 'clientAuth', fix: `must have a method of ${methods.join(', ')}.` }
-  if (method === 'client_secret_basic_raw' && clientId?.includes(':')) {
-    return {
-      option: 'clientAuth',
-      fix: "cannot send a client id with ':' unencoded. Use 'client_secret_basic'.",
-    }
-  }
-  return undefined
+const authMethods: readonly string[] = [
+  'client_secret_basic',
+  'client_secret_basic_raw',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+  'none',
+]
+
+function checkClientAuth(provider: ProviderPreset): Fault | undefined {
+  const { clientAuth, revocationClientAuth = clientAuth } = provider
+  return (
+    authFault('clientAuth', clientAuth, provider) ??
+    authFault('revocationClientAuth', revocationClientAuth, provider)
+  )
+}
+
+function authFault(option: string, auth: ClientAuth, { clientId }: ProviderPreset): Fault | undefined {
+  if (!isOptionsObject(auth) || !authMethods.includes(auth.method))
+    return { option, fix: `must have a method of ${authMethods.join(', ')}.` }
+  if (auth.method === 'client_secret_basic_raw' && clientId?.includes(':'))
+    return { option, fix: "cannot send a client id with ':' unencoded. Use 'client_secret_basic'." }
+  const makesSecret =
+    !('clientSecret' in auth) || ['undefined', 'function'].includes(typeof auth.clientSecret)
+  return makesSecret
+    ? undefined
+    : { option, fix: 'takes clientSecret as a function only. A fixed one is an option of the provider.' }
 }
 
 function checkScope({ scope, scopeSeparator }: ProviderPreset): Fault | undefined {
