@@ -39,6 +39,7 @@ describe('LatchkeyError', () => {
     const error = new LatchkeyError('access_denied', 'No.', {
       provider: 'spotify',
       oauth: { error: 'access_denied' },
+      asStatus: 400,
     })
     expect(JSON.parse(JSON.stringify(error))).toEqual({
       code: 'access_denied',
@@ -46,6 +47,7 @@ describe('LatchkeyError', () => {
       status: 403,
       provider: 'spotify',
       oauth: { error: 'access_denied' },
+      asStatus: 400,
     })
     expect(inspect(error)).toContain('access_denied')
   })

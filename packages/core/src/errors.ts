@@ -2,7 +2,15 @@
 export type ErrorCode = keyof typeof statusOfCode
 
 /** Why `login_required` was thrown. */
-export type LoginRequiredReason = 'signed_out' | 'no_account' | 'grant_ended' | 'refused'
+export type LoginRequiredReason =
+  | 'signed_out'
+  | 'no_account'
+  | 'grant_ended'
+  | 'refused'
+  /** The token set has no refresh token. */
+  | 'no_refresh_token'
+  /** A device code was not used in time. */
+  | 'expired_token'
 
 /** The error parameters of an authorization server's answer, cut to a safe length and free of control characters. */
 export interface OAuthErrorFields {
@@ -20,6 +28,8 @@ export interface ErrorDetails {
   /** Seconds; also sent as `Retry-After`. */
   readonly retryAfterSeconds?: number
   readonly oauth?: OAuthErrorFields
+  /** HTTP status of the authorization server's answer. */
+  readonly asStatus?: number
   /** Scope that a login should ask for, so that it does not end here again. */
   readonly scope?: readonly string[]
   /** Replaces the status of the code, for transport faults (405, 413, 415). */
@@ -52,7 +62,7 @@ const defaultRetryAfterSeconds = 5
 const mark: unique symbol = Symbol.for('latchkey.error')
 
 /**
- * The one error of Latchkey. `code` says what happened, `status` and `headers` answer an HTTP request.
+ * The one error of Latchkey. `code` says what happened, `status` and `headers` answer an HTTP request of the app's own.
  * Use {@link LatchkeyError.is} instead of `instanceof`: it also recognises errors of a second installed copy.
  */
 export class LatchkeyError extends Error {
@@ -66,6 +76,8 @@ export class LatchkeyError extends Error {
   declare readonly reason?: string
   declare readonly retryAfterSeconds?: number
   declare readonly oauth?: OAuthErrorFields
+  /** HTTP status of the authorization server's answer. Absent: there was none. */
+  declare readonly asStatus?: number
   declare readonly scope?: readonly string[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -75,6 +87,7 @@ export class LatchkeyError extends Error {
     if (details.provider !== undefined) this.provider = details.provider
     if (details.reason !== undefined) this.reason = details.reason
     if (details.oauth !== undefined) this.oauth = details.oauth
+    if (details.asStatus !== undefined) this.asStatus = details.asStatus
     if (details.scope !== undefined) this.scope = details.scope
     if (this.status === 503) this.retryAfterSeconds = details.retryAfterSeconds ?? defaultRetryAfterSeconds
     // Frameworks read it; whoever prints the error need not.
@@ -91,8 +104,8 @@ export class LatchkeyError extends Error {
 
   /** The public fields, without the stack. */
   toJSON(): Record<string, unknown> {
-    const { code, message, status, provider, reason, retryAfterSeconds, oauth, scope } = this
-    return { code, message, status, provider, reason, retryAfterSeconds, oauth, scope }
+    const { code, message, status, provider, reason, retryAfterSeconds, oauth, asStatus, scope } = this
+    return { code, message, status, provider, reason, retryAfterSeconds, oauth, asStatus, scope }
   }
 }
 

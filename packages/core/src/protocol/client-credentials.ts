@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Transport } from '../transport/transport.ts'
 import { answerWithin } from './answer-within.ts'
+import { clientRequestContext } from './client-request.ts'
 import type { MetadataSource, ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
 import type { TokenAnswer } from './token.ts'
@@ -12,6 +13,8 @@ export interface MintRequest {
   readonly scope: readonly string[]
   /** The API that the token is for, where the server wants to be told (Auth0). */
   readonly audience?: string
+  /** Further parameters; they replace none of ours. */
+  readonly params?: Readonly<Record<string, string>> | undefined
 }
 
 /** What minting works with. */
@@ -41,20 +44,18 @@ export async function mintTokens(
 }
 
 function send(
-  { provider, transport, clock }: MintContext,
-  { tokenEndpoint: endpoint, issuer }: ServerMetadata,
-  { scope, audience }: MintRequest,
+  context: MintContext,
+  metadata: ServerMetadata,
+  { scope, audience, params }: MintRequest,
   deadlineMs: number,
 ): Promise<TokenAnswer> {
-  return requestTokens(
-    { provider, audience: issuer ?? endpoint, transport, clock },
-    {
-      endpoint,
-      grant: { type: 'client_credentials', scope, ...(audience === undefined ? {} : { audience }) },
-      requestedScope: scope,
-      deadlineMs,
-    },
-  )
+  return requestTokens(clientRequestContext(context, metadata), {
+    endpoint: metadata.tokenEndpoint,
+    grant: { type: 'client_credentials', scope, ...(audience === undefined ? {} : { audience }) },
+    params,
+    requestedScope: scope,
+    deadlineMs,
+  })
 }
 
 /** Nobody signed in, so an ID token would be about nobody; and none of these was verified. */

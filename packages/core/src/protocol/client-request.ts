@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Transport, TransportRequest, TransportResponse } from '../transport/transport.ts'
 import { clientCredentials } from './client-auth.ts'
+import type { ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
 import { lowerCaseNames } from './resource-headers.ts'
 
@@ -16,8 +17,16 @@ export interface ClientRequestContext {
   readonly clock: Clock
 }
 
+/** What requests in the client's name need, at the server that `metadata` describes. */
+export function clientRequestContext(
+  { provider, transport, clock }: Omit<ClientRequestContext, 'audience'>,
+  { issuer, tokenEndpoint }: ServerMetadata,
+): ClientRequestContext {
+  return { provider, audience: issuer ?? tokenEndpoint, transport, clock }
+}
+
 /**
- * One POST to the token or revocation endpoint, authenticated as the client. Secrets stand in the body or the
+ * One POST to the token, revocation or device authorization endpoint, authenticated as the client. Secrets stand in the body or the
  * `Authorization` header, never in the URL. The preset's extra parameters and headers never replace ours.
  *
  * @throws {TransportError}

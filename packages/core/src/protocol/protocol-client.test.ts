@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { LatchkeyError } from '../errors.ts'
 import { rejection } from './fake-server.fixture.ts'
 import { ecKey } from './id-token.fixture.ts'
 import { clientFixture, idToken, tokenEndpoint } from './protocol-client.fixture.ts'
@@ -77,6 +78,18 @@ describe('ProtocolClient.exchangeCode', () => {
     expect(server.requests).toHaveLength(1)
   })
 
+  it.each([
+    [{ status: 400, body: { error: 'invalid_grant' } }, 400],
+    [{ status: 401, body: { error: 'invalid_client' } }, 401],
+    [{ status: 503 }, 503],
+    [{ body: '<html>' }, 200],
+    ['cut', undefined],
+  ] as const)('says of %j that the server answered %s', async (answer, asStatus) => {
+    const { client } = clientFixture(oauthProvider(), answer)
+    const error = await rejection(client.exchangeCode(exchange))
+    expect(LatchkeyError.is(error) && error.asStatus).toBe(asStatus)
+  })
+
   it('case 79: gives up after 10 seconds', async () => {
     const { client, server } = clientFixture(oauthProvider(), 'silent')
     const failure = rejection(client.exchangeCode(exchange))
@@ -139,6 +152,23 @@ describe('ProtocolClient.refresh', () => {
     expect(server.requests.map(({ body }) => body)).toEqual([
       'grant_type=refresh_token&refresh_token=refresh-token-1',
     ])
+  })
+
+  it('asks for less scope where it is told to, and knows what it got', async () => {
+    const { client, server } = clientFixture(oauthProvider(), { body: { access_token: 'at2' } })
+    const params = { resource: 'https://api.example', grant_type: 'password', refresh_token: 'evil' }
+    const answer = await client.refresh(tokenSet({ scope: ['read', 'write'] }), {
+      deadlineMs: 10_000,
+      scope: ['read'],
+      params,
+    })
+    expect(answer).toMatchObject({ kind: 'token_set', tokens: { scope: ['read'] } })
+    expect(Object.fromEntries(new URLSearchParams(server.requests[0]?.body))).toEqual({
+      grant_type: 'refresh_token',
+      refresh_token: 'refresh-token-1',
+      scope: 'read',
+      resource: 'https://api.example',
+    })
   })
 
   it.each([

@@ -5,15 +5,21 @@ import type { Transport } from '../transport/transport.ts'
 import { type AuthorizationRequest, buildAuthorizationUrl } from './authorization.ts'
 import { readAuthorizationResponse } from './authorization-response.ts'
 import { type MintRequest, mintTokens } from './client-credentials.ts'
-import type { ClientRequestContext } from './client-request.ts'
-import { exchangeError, idTokenError } from './exchange-error.ts'
-import { type IdTokenClaims, IdTokenError, verifyIdToken } from './id-token.ts'
+import { type ClientRequestContext, clientRequestContext } from './client-request.ts'
+import { exchangeError } from './exchange-error.ts'
 import type { JsonObject } from './json-object.ts'
 import { KeySource } from './jwks.ts'
 import { MetadataSource, type ServerMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
-import { type RefreshContext, refreshTokens } from './refresh.ts'
-import { revokeTokens } from './revocation.ts'
+import { type RefreshContext, type RefreshOptions, refreshTokens } from './refresh.ts'
+import {
+  type RevocationOutcome,
+  revokeToken,
+  revokeTokenSet,
+  revokeTokens,
+  type TokenTypeHint,
+} from './revocation.ts'
+import { type SignInAnswer, signInAnswer } from './sign-in-answer.ts'
 import type { TokenAnswer, TokenSet } from './token.ts'
 import { requestTokens } from './token-request.ts'
 import { mapUser, openidUserFields, type User } from './user.ts'
@@ -22,15 +28,6 @@ import { fetchUserinfo } from './userinfo.ts'
 export type { AuthorizationRequest } from './authorization.ts'
 export { refreshTokenExpiry } from './refresh-token-expiry.ts'
 export type { User } from './user.ts'
-
-/** What a completed code exchange brought. Secret. */
-export interface SignInAnswer {
-  readonly tokens: TokenSet
-  /** Claims of the verified ID token; absent for providers without an issuer. */
-  readonly claims?: IdTokenClaims
-  /** The token answer as the server sent it, unknown fields included. */
-  readonly raw: JsonObject
-}
 
 /** The user, with every claim that the provider sent. */
 export interface UserProfile {
@@ -46,9 +43,11 @@ export interface CodeExchange {
   readonly codeVerifier: string
   readonly nonce: string
   readonly scope: readonly string[]
+  /** Further parameters; they replace none of ours. */
+  readonly params?: Readonly<Record<string, string>> | undefined
 }
 
-const exchangeDeadlineMs = 10_000
+const defaultTimeoutMs = 10_000
 
 /** One client at one authorization server. Safe for concurrent use; holds no tokens. */
 export class ProtocolClient {
@@ -58,9 +57,15 @@ export class ProtocolClient {
   readonly #log: Logger
   readonly #metadata: MetadataSource
   readonly #keys: KeySource
+  readonly #timeoutMs: number
 
-  constructor(provider: Provider, deps: { transport: Transport; clock: Clock; log: Logger }) {
+  /** @param deps.timeoutMs of a code exchange, of userinfo and of a device's requests. */
+  constructor(
+    provider: Provider,
+    deps: { transport: Transport; clock: Clock; log: Logger; timeoutMs?: number | undefined },
+  ) {
     this.#provider = provider
+    this.#timeoutMs = deps.timeoutMs ?? defaultTimeoutMs
     this.#transport = deps.transport
     this.#clock = deps.clock
     this.#log = deps.log
@@ -116,11 +121,7 @@ export class ProtocolClient {
     const metadata = await this.#metadata.get()
     const answer = await this.#exchange(metadata, request)
     if (answer.kind !== 'token_set') throw exchangeError(this.#provider, answer)
-    const { tokens, raw } = answer
-    if (metadata.issuer === undefined) return { tokens, raw }
-    const claims = await this.#verifyFirst(metadata, tokens, request.nonce)
-    const identity = { issuer: claims.iss, subject: claims.sub }
-    return { tokens: { ...tokens, identity }, claims, raw }
+    return signInAnswer({ ...this.#tokenContext(), metadata }, answer, request.nonce)
   }
 
   /**
@@ -148,6 +149,7 @@ export class ProtocolClient {
             subject: answer.claims?.sub,
             transport: this.#transport,
             clock: this.#clock,
+            deadlineMs: this.#timeoutMs,
           })
     const claims = { ...answer.claims, ...fetched }
     return { user: mapUser(provider, provider.userinfo?.fields ?? openidUserFields, claims), claims }
@@ -163,8 +165,8 @@ export class ProtocolClient {
    *
    * @param options.deadlineMs for everything.
    */
-  async refresh(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
-    return refreshTokens(this.#tokenContext(), tokens, options.deadlineMs)
+  async refresh(tokens: TokenSet, options: RefreshOptions): Promise<TokenAnswer> {
+    return refreshTokens(this.#tokenContext(), tokens, options)
   }
 
   /**
@@ -193,31 +195,34 @@ export class ProtocolClient {
     }
   }
 
+  /**
+   * Revokes one token, or a token set, at the revocation endpoint. `undefined`: there is none.
+   *
+   * @throws {LatchkeyError} from discovery; `invalid_options` when the client cannot prove itself.
+   */
+  async sendRevocations(
+    what:
+      | Pick<TokenSet, 'accessToken' | 'refreshToken'>
+      | { readonly token: string; readonly hint?: TokenTypeHint },
+  ): Promise<readonly RevocationOutcome[] | undefined> {
+    const metadata = await this.#metadata.get()
+    const endpoint = metadata.revocationEndpoint
+    if (endpoint === undefined) return undefined
+    const context = this.#requestContext(metadata)
+    const limits = { endpoint, deadlineMs: this.#timeoutMs }
+    if ('token' in what) return [await revokeToken(context, { ...limits, ...what })]
+    return revokeTokenSet(context, { ...limits, tokens: what })
+  }
+
   #exchange(metadata: ServerMetadata, request: CodeExchange): Promise<TokenAnswer> {
     const { code, redirectUri, codeVerifier } = request
     return requestTokens(this.#requestContext(metadata), {
       endpoint: metadata.tokenEndpoint,
       grant: { type: 'authorization_code', code, redirectUri, codeVerifier },
+      params: request.params,
       requestedScope: request.scope,
-      deadlineMs: exchangeDeadlineMs,
+      deadlineMs: this.#timeoutMs,
     })
-  }
-
-  async #verifyFirst(metadata: ServerMetadata, tokens: TokenSet, nonce: string): Promise<IdTokenClaims> {
-    const { issuer = '', jwksUri = '' } = metadata
-    if (tokens.idToken === undefined) throw idTokenError(this.#provider, 'missing')
-    try {
-      return await verifyIdToken(tokens.idToken, {
-        provider: this.#provider,
-        issuer,
-        keys: this.#keys.resolver(jwksUri),
-        clock: this.#clock,
-        accessToken: tokens.accessToken,
-        nonce: { required: nonce },
-      })
-    } catch (error) {
-      throw error instanceof IdTokenError ? idTokenError(this.#provider, error.reason) : error
-    }
   }
 
   #tokenContext(): RefreshContext {
@@ -231,13 +236,8 @@ export class ProtocolClient {
     }
   }
 
-  #requestContext({ issuer, tokenEndpoint }: ServerMetadata): ClientRequestContext {
-    return {
-      provider: this.#provider,
-      audience: issuer ?? tokenEndpoint,
-      transport: this.#transport,
-      clock: this.#clock,
-    }
+  #requestContext(metadata: ServerMetadata): ClientRequestContext {
+    return clientRequestContext(this.#tokenContext(), metadata)
   }
 }
 

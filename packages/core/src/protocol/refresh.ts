@@ -3,6 +3,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
 import { answerWithin } from './answer-within.ts'
+import { clientRequestContext } from './client-request.ts'
 import { IdTokenError, storedClaim, verifyIdToken } from './id-token.ts'
 import type { KeySource } from './jwks.ts'
 import type { MetadataSource, ServerMetadata } from './metadata.ts'
@@ -21,14 +22,24 @@ export interface RefreshContext {
   readonly keys: KeySource
 }
 
+/** How one refresh is sent. */
+export interface RefreshOptions {
+  /** For everything. */
+  readonly deadlineMs: number
+  /** Less than was granted; absent: all of it (RFC 6749 §6). */
+  readonly scope?: readonly string[] | undefined
+  /** Further parameters; they replace none of ours. */
+  readonly params?: Readonly<Record<string, string>> | undefined
+}
+
 /** Sends the refresh token once and says what came of it, ID token verified. Never throws for server or network. */
 export async function refreshTokens(
   context: RefreshContext,
   tokens: TokenSet,
-  deadlineMs: number,
+  { deadlineMs, ...asked }: RefreshOptions,
 ): Promise<TokenAnswer> {
   return answerWithin(context, deadlineMs, async (metadata, remainingMs) => {
-    const answer = await send(context, metadata, tokens, remainingMs())
+    const answer = await send(context, metadata, tokens, { ...asked, deadlineMs: remainingMs() })
     if (answer.kind !== 'token_set' || metadata.issuer === undefined) return answer
     return withVerifiedIdToken(context, { metadata, previous: tokens, answer, remainingMs })
   })
@@ -38,22 +49,19 @@ async function send(
   context: RefreshContext,
   metadata: ServerMetadata,
   tokens: TokenSet,
-  deadlineMs: number,
+  { scope, params, deadlineMs }: RefreshOptions,
 ): Promise<TokenAnswer> {
-  const { provider, transport, clock } = context
   const { refreshToken } = tokens
   if (refreshToken === undefined) return { kind: 'dead', oauth: { error: 'no_refresh_token' } }
-  const { tokenEndpoint: endpoint, issuer } = metadata
-  return requestTokens(
-    { provider, audience: issuer ?? endpoint, transport, clock },
-    {
-      endpoint,
-      grant: { type: 'refresh_token', refreshToken },
-      previous: tokens,
-      requestedScope: tokens.scope,
-      deadlineMs,
-    },
-  )
+  return requestTokens(clientRequestContext(context, metadata), {
+    endpoint: metadata.tokenEndpoint,
+    grant: { type: 'refresh_token', refreshToken, ...(scope === undefined ? {} : { scope }) },
+    params,
+    // What an answer without scope means (RFC 6749 §5.1).
+    previous: scope === undefined ? tokens : { ...tokens, scope },
+    requestedScope: scope ?? tokens.scope,
+    deadlineMs,
+  })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Answer, SentRequest } from './fake-server.fixture.ts'
+import { type Answer, rejection, type SentRequest } from './fake-server.fixture.ts'
 import { clientFixture } from './protocol-client.fixture.ts'
 import { oauthProvider, tokenSet } from './provider.fixture.ts'
 import type { Provider } from './provider.ts'
@@ -100,5 +100,69 @@ describe('ProtocolClient.revoke', () => {
     await new Promise(setImmediate)
     server.clock.advance(2)
     expect(await done).toBe(false)
+  })
+})
+
+describe('ProtocolClient.sendRevocations', () => {
+  const revocationEndpoint = 'https://as.example/revoke'
+
+  async function outcomes(
+    answer: Answer,
+    what: Parameters<ReturnType<typeof clientFixture>['client']['sendRevocations']>[0] = tokenSet(),
+    overrides: Partial<Provider> = {},
+  ): Promise<{ outcomes: unknown; sent: readonly SentRequest[] }> {
+    const { client, server } = clientFixture(oauthProvider({ revocationEndpoint, ...overrides }))
+    server.on(endpoint, answer)
+    return { outcomes: await client.sendRevocations(what), sent: server.to(endpoint) }
+  }
+
+  it('says that there is no endpoint', async () => {
+    const { client } = clientFixture(oauthProvider())
+    expect(await client.sendRevocations(tokenSet())).toBe(undefined)
+  })
+
+  it('proves the client by the method of the revocation endpoint, where it has its own', async () => {
+    const { sent } = await outcomes({}, { token: 'one-token' }, { revocationClientAuth: { method: 'none' } })
+    expect(sent[0]?.headers).not.toHaveProperty('authorization')
+    expect(sent[0]?.body).toBe('token=one-token&client_id=client-1')
+  })
+
+  it('sends a hint only when it has one', async () => {
+    const { sent } = await outcomes({}, { token: 'one-token', hint: 'access_token' })
+    expect(sent.map(({ body }) => body)).toEqual(['token=one-token&token_type_hint=access_token'])
+  })
+
+  it.each<[string, Answer, unknown]>([
+    ['200', {}, { kind: 'done' }],
+    ['200 with an error', { body: { error: 'token_not_yours' } }, { kind: 'refused', status: 200 }],
+    ['a token that is dead already', { status: 400, body: { error: 'invalid_token' } }, { kind: 'done' }],
+    [
+      'a kind of token that it cannot revoke',
+      { status: 400, body: { error: 'unsupported_token_type' } },
+      { kind: 'unsupported', status: 400, oauth: { error: 'unsupported_token_type' } },
+    ],
+    [
+      'a refusal',
+      { status: 403, body: { error: 'odd', error_description: 'one-token' } },
+      { kind: 'refused', status: 403, oauth: { error: 'odd', description: '***' } },
+    ],
+    [
+      '429',
+      { status: 429, headers: { 'retry-after': '7' } },
+      { kind: 'try_again', reason: 'rate_limited', status: 429, retryAfterSeconds: 7 },
+    ],
+    ['503', { status: 503 }, { kind: 'try_again', reason: 'server_error', status: 503 }],
+    ['307', { status: 307 }, { kind: 'try_again', reason: 'garbage', status: 307 }],
+    ['a cut connection', 'cut', { kind: 'try_again', reason: 'network' }],
+  ])('tells what became of it: %s', async (_name, answer, expected) => {
+    expect((await outcomes(answer, { token: 'one-token' })).outcomes).toEqual([
+      expect.objectContaining(expected),
+    ])
+  })
+
+  it('throws when the client cannot prove itself', async () => {
+    const { clientSecret, ...secretless } = oauthProvider({ revocationEndpoint })
+    const { client } = clientFixture(secretless)
+    expect(await rejection(client.sendRevocations(tokenSet()))).toMatchObject({ code: 'invalid_options' })
   })
 })

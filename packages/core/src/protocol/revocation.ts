@@ -1,69 +1,127 @@
+import type { OAuthErrorFields } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { TransportError } from '../transport/transport.ts'
+import { TransportError, type TransportResponse } from '../transport/transport.ts'
 import { type ClientRequestContext, postAsClient } from './client-request.ts'
-import { parseJsonObject, valueAt } from './json-object.ts'
-import type { TokenSet } from './token.ts'
+import { parseJsonObject } from './json-object.ts'
+import { retryAfterSeconds } from './retry-after.ts'
+import { reasonOfFault, timingReason } from './retry-reason.ts'
+import type { RetryReason, TokenSet } from './token.ts'
+import { readError } from './token-error.ts'
 
-type Hint = 'refresh_token' | 'access_token'
-type Outcome =
-  | 'done'
-  /** The server cannot revoke this kind of token. */
-  | 'unsupported'
-  | 'try_again'
+/** `token_type_hint` of RFC 7009 §2.1. */
+export type TokenTypeHint = 'refresh_token' | 'access_token'
+
+/** What became of one revocation request. */
+export type RevocationOutcome =
+  /** Revoked, or not known there any more. */
+  | { readonly kind: 'done' }
+  /** `unsupported`: the server cannot revoke this kind of token. `refused`: for good. */
+  | {
+      readonly kind: 'unsupported' | 'refused'
+      /** HTTP status. */
+      readonly status: number
+      readonly oauth?: OAuthErrorFields
+    }
+  | {
+      readonly kind: 'try_again'
+      readonly reason: RetryReason
+      readonly status?: number
+      readonly retryAfterSeconds?: number
+    }
 
 /** What servers say about a token that is already dead there. RFC 7009 §2.2 asks for 200 instead. */
 const alreadyDead: readonly unknown[] = ['invalid_token', 'invalid_grant', 'token_not_found', 'token_expired']
 
 /**
- * Revokes a token set: the refresh token where there is one, and the access token too when the server ends single
- * tokens only. A kind that the server cannot revoke is replaced by the other.
- *
- * True when nothing is left to do: revoked, unknown there, or refused for good (logged). False when it should be tried
- * again. Never throws.
- *
- * @see RFC 7009 §2
+ * Revokes a token set like {@link revokeTokenSet}. True when nothing is left to do: revoked, unknown there, or refused
+ * for good (logged). False when it should be tried again. Never throws.
  */
 export async function revokeTokens(
   context: ClientRequestContext & { readonly log: Logger },
   request: { readonly endpoint: string; readonly tokens: TokenSet; readonly deadlineMs: number },
 ): Promise<boolean> {
-  const { refreshToken, accessToken } = request.tokens
-  const revoke = (hint: Hint, token: string): Promise<Outcome> =>
-    revokeToken(context, { ...request, hint, token })
-  const first = refreshToken === undefined ? undefined : revoke('refresh_token', refreshToken)
-  const both = context.provider.revocation === 'token' || first === undefined
-  const second = both ? revoke('access_token', accessToken) : undefined
-  const outcomes = await Promise.all([first, second])
-  const replaced = first !== undefined && second === undefined && outcomes[0] === 'unsupported'
-  if (replaced) outcomes[1] = await revoke('access_token', accessToken)
-  return !outcomes.includes('try_again')
+  try {
+    const outcomes = await revokeTokenSet(context, request)
+    for (const outcome of outcomes) if (outcome.kind === 'refused') logRefusal(context, outcome.status)
+    return outcomes.every(({ kind }) => kind !== 'try_again')
+  } catch {
+    logRefusal(context, 0)
+    return true
+  }
 }
 
-async function revokeToken(
-  context: ClientRequestContext & { readonly log: Logger },
+/**
+ * Revokes a token set: the refresh token where there is one, and the access token too when the server ends single
+ * tokens only. A kind that the server cannot revoke is replaced by the other.
+ *
+ * @throws {LatchkeyError} `invalid_options` when the client cannot prove itself.
+ * @see RFC 7009 §2
+ */
+export async function revokeTokenSet(
+  context: ClientRequestContext,
+  request: {
+    readonly endpoint: string
+    readonly tokens: Pick<TokenSet, 'accessToken' | 'refreshToken'>
+    readonly deadlineMs: number
+  },
+): Promise<readonly RevocationOutcome[]> {
+  const { refreshToken, accessToken } = request.tokens
+  const revoke = (hint: TokenTypeHint, token: string): Promise<RevocationOutcome> =>
+    revokeToken(context, { ...request, hint, token })
+  if (refreshToken === undefined) return [await revoke('access_token', accessToken)]
+  const first = revoke('refresh_token', refreshToken)
+  if (context.provider.revocation === 'token')
+    return Promise.all([first, revoke('access_token', accessToken)])
+  const outcome = await first
+  return outcome.kind === 'unsupported' ? [outcome, await revoke('access_token', accessToken)] : [outcome]
+}
+
+/**
+ * Revokes one token, by the provider's `revocationClientAuth`.
+ *
+ * @throws {LatchkeyError} `invalid_options` when the client cannot prove itself.
+ */
+export async function revokeToken(
+  context: ClientRequestContext,
   request: {
     readonly endpoint: string
     readonly deadlineMs: number
-    readonly hint: Hint
     readonly token: string
+    readonly hint?: TokenTypeHint | undefined
   },
-): Promise<Outcome> {
+): Promise<RevocationOutcome> {
+  const { clientAuth, revocationClientAuth = clientAuth } = context.provider
+  const provider = { ...context.provider, clientAuth: revocationClientAuth }
   const { endpoint, deadlineMs, hint, token } = request
+  const parameters = { token, ...(hint === undefined ? {} : { token_type_hint: hint }) }
   try {
-    const parameters = { token, token_type_hint: hint }
-    const { status, body } = await postAsClient(context, { endpoint, parameters, deadlineMs })
-    if (status >= 200 && status < 300) return 'done'
-    if (status < 400 || status >= 500 || [408, 425, 429].includes(status)) return 'try_again'
-    const error = valueAt(parseJsonObject(body) ?? {}, 'error')
-    if (alreadyDead.includes(error)) return 'done'
-    if (error === 'unsupported_token_type') return 'unsupported'
-    logRefusal(context, status)
-    return 'done'
+    const response = await postAsClient({ ...context, provider }, { endpoint, parameters, deadlineMs })
+    return readOutcome(response, context, token)
   } catch (error) {
-    if (error instanceof TransportError) return 'try_again'
-    logRefusal(context, 0)
-    return 'done'
+    if (error instanceof TransportError) return { kind: 'try_again', reason: reasonOfFault[error.fault] }
+    throw error
   }
+}
+
+function readOutcome(
+  { status, headers, body }: TransportResponse,
+  { provider, clock }: ClientRequestContext,
+  token: string,
+): RevocationOutcome {
+  const reason = retryReason(status)
+  if (reason !== undefined) {
+    const wait = retryAfterSeconds(headers, clock.now())
+    return { kind: 'try_again', reason, status, ...(wait === undefined ? {} : { retryAfterSeconds: wait }) }
+  }
+  const error = readError(parseJsonObject(body) ?? {}, { provider, secrets: [token, provider.clientSecret] })
+  if (error === undefined ? status < 300 : alreadyDead.includes(error.code)) return { kind: 'done' }
+  const kind = error?.code === 'unsupported_token_type' ? 'unsupported' : 'refused'
+  return { kind, status, ...(error === undefined ? {} : { oauth: error.fields }) }
+}
+
+function retryReason(status: number): RetryReason | undefined {
+  if (status >= 500) return 'server_error'
+  return status >= 300 && status < 400 ? 'garbage' : timingReason(status)
 }
 
 function logRefusal(

@@ -157,6 +157,7 @@ describe('readTokenAnswer with an error', () => {
       expect(read({ status, body: { error: 'invalid_grant', error_description: 'revoked' } })).toEqual({
         kind: 'dead',
         oauth: { error: 'invalid_grant', description: 'revoked' },
+        status,
       })
     },
   )
@@ -181,7 +182,7 @@ describe('readTokenAnswer with an error', () => {
     'incorrect_client_credentials',
   ])('takes %s for a fault of the client', (error) => {
     for (const status of [200, 400, 401, 403]) {
-      expect(read({ status, body: { error } })).toEqual({ kind: 'client_fault', oauth: { error } })
+      expect(read({ status, body: { error } })).toEqual({ kind: 'client_fault', oauth: { error }, status })
     }
   })
 
@@ -208,13 +209,19 @@ describe('readTokenAnswer with an error', () => {
       expect(read({ status: 401, body })).toEqual({
         kind: 'client_fault',
         oauth: { error: 'invalid_client' },
+        status: 401,
       })
     }
   })
 
   it.each([400, 403, 404, 405, 410, 418])('takes %i without a readable error for garbage', (status) => {
     for (const body of ['', '<html>', '{"message":"no"}', '[]']) {
-      expect(read({ status, body })).toEqual({ kind: 'retry', reason: 'garbage', outcome: 'not_processed' })
+      expect(read({ status, body })).toEqual({
+        kind: 'retry',
+        reason: 'garbage',
+        outcome: 'not_processed',
+        status,
+      })
     }
   })
 
@@ -240,7 +247,7 @@ describe('readTokenAnswer with a status that decides', () => {
   it.each([301, 302, 303, 307, 308])('case 53: takes %i for not processed, whatever its body', (status) => {
     for (const body of [good, '{"error":"invalid_grant"}', '']) {
       const answer = read({ status, body, headers: { location: 'https://evil.example/' } })
-      expect(answer).toEqual({ kind: 'retry', reason: 'garbage', outcome: 'not_processed' })
+      expect(answer).toEqual({ kind: 'retry', reason: 'garbage', outcome: 'not_processed', status })
     }
   })
 
@@ -249,20 +256,25 @@ describe('readTokenAnswer with a status that decides', () => {
     [425, 'server_error'],
     [429, 'rate_limited'],
   ])('case 78: takes %i for not processed', (status, reason) => {
-    for (const body of ['', '{"error":"too_many_requests"}', '{"error":"slow_down"}']) {
-      const answer = read({ status, body, headers: { 'retry-after': '7' } })
-      expect(answer).toEqual({ kind: 'retry', reason, outcome: 'not_processed', retryAfterSeconds: 7 })
+    const expected = { kind: 'retry', reason, outcome: 'not_processed', retryAfterSeconds: 7, status }
+    const headers = { 'retry-after': '7' }
+    expect(read({ status, headers })).toEqual(expected)
+    for (const error of ['too_many_requests', 'slow_down']) {
+      expect(read({ status, body: { error }, headers })).toEqual({ ...expected, oauth: { error } })
     }
   })
 
   it.each([500, 502, 503, 504, 599])(
     'case 78: takes %i for unknown, and with Retry-After for not processed',
     (status) => {
-      for (const body of ['', '<html>', '{"error":"server_error"}', '{"error":"invalid_request"}', good]) {
-        expect(read({ status, body })).toEqual({ kind: 'retry', reason: 'server_error', outcome: 'unknown' })
+      const errors = [{ error: 'server_error' }, { error: 'invalid_request' }]
+      const named = errors.map((body) => ({ body, oauth: { oauth: body } }))
+      const unnamed = ['', '<html>', good].map((body) => ({ body, oauth: {} }))
+      for (const { body, oauth } of [...named, ...unnamed]) {
+        const expected = { kind: 'retry', reason: 'server_error', status, ...oauth }
+        expect(read({ status, body })).toEqual({ ...expected, outcome: 'unknown' })
         expect(read({ status, body, headers: { 'retry-after': '3' } })).toEqual({
-          kind: 'retry',
-          reason: 'server_error',
+          ...expected,
           outcome: 'not_processed',
           retryAfterSeconds: 3,
         })
@@ -274,7 +286,8 @@ describe('readTokenAnswer with a status that decides', () => {
     ['temporarily_unavailable', 'not_processed'],
     ['server_error', 'unknown'],
   ])('takes %s at 400 for the server’s own trouble', (error, outcome) => {
-    expect(read({ status: 400, body: { error } })).toEqual({ kind: 'retry', reason: 'server_error', outcome })
+    const expected = { kind: 'retry', reason: 'server_error', outcome, status: 400, oauth: { error } }
+    expect(read({ status: 400, body: { error } })).toEqual(expected)
   })
 
   it.each([

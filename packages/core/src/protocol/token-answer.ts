@@ -2,6 +2,7 @@ import type { TransportResponse } from '../transport/transport.ts'
 import type { JsonObject } from './json-object.ts'
 import type { Provider } from './provider.ts'
 import { retryAfterSeconds } from './retry-after.ts'
+import { timingReason } from './retry-reason.ts'
 import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
 import { readBody } from './token-body.ts'
 import { type AnswerError, classifyError, readError } from './token-error.ts'
@@ -32,53 +33,51 @@ export interface TokenAnswerContext {
 export function readTokenAnswer(response: TransportResponse, context: TokenAnswerContext): TokenAnswer {
   const { status, headers } = response
   const retryAfter = retryAfterSeconds(headers, context.receivedAt)
-  if (status >= 300 && status < 400) return retry('garbage', 'not_processed', retryAfter)
+  const answered: Answered = {
+    status,
+    ...(retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }),
+  }
+  if (status >= 300 && status < 400) return retry('garbage', 'not_processed', answered)
   const body = readBody(response)
   const error = body === undefined ? undefined : readError(body, context)
-  if (error !== undefined) return readErrorAnswer(response, error, context, retryAfter)
+  if (error !== undefined) return readErrorAnswer(response, error, context, answered)
   if (status >= 200 && status < 300) return readTokenSet(response, body, context)
-  return readStatus(status, retryAfter)
+  return readStatus(answered)
 }
+
+/** What is known of an answer that brings no tokens. */
+type Answered = { readonly status: number } & Pick<Retry, 'retryAfterSeconds' | 'oauth' | 'refreshToken'>
+type Retry = Extract<TokenAnswer, { kind: 'retry' }>
 
 function readErrorAnswer(
   response: TransportResponse,
   error: AnswerError,
   context: TokenAnswerContext,
-  retryAfter: number | undefined,
+  answered: Answered,
 ): TokenAnswer {
   const { status } = response
+  const named = { ...answered, oauth: error.fields }
   // An error beside a new refresh token contradicts itself; what can be lost is saved, the rest is not believed.
   const saved = status < 300 ? salvageRefreshToken(response, context) : undefined
-  if (saved !== undefined) return retry('garbage', 'unknown', retryAfter, saved)
+  if (saved !== undefined) return retry('garbage', 'unknown', { ...named, refreshToken: saved })
   const kind = classifyError(error, status, context.provider)
-  if (kind !== 'retry') return { kind, oauth: error.fields }
-  if (status >= 400 && status < 500 && isAboutTiming(status)) return readStatus(status, retryAfter)
-  if (status >= 500) return readStatus(status, retryAfter)
-  const outcome = error.code === 'server_error' ? 'unknown' : 'not_processed'
-  return retry('server_error', outcome, retryAfter)
+  if (kind !== 'retry') return { kind, oauth: error.fields, status }
+  if (timingReason(status) !== undefined || status >= 500) return readStatus(named)
+  return retry('server_error', error.code === 'server_error' ? 'unknown' : 'not_processed', named)
 }
 
 /** An answer that no body explains. */
-function readStatus(status: number, retryAfter: number | undefined): TokenAnswer {
+function readStatus(answered: Answered): TokenAnswer {
+  const { status, retryAfterSeconds: retryAfter } = answered
   if (status >= 500) {
     // With Retry-After the server itself says that it did nothing and wants to be asked again.
-    return retry('server_error', retryAfter === undefined ? 'unknown' : 'not_processed', retryAfter)
+    return retry('server_error', retryAfter === undefined ? 'unknown' : 'not_processed', answered)
   }
-  if (isAboutTiming(status))
-    return retry(timingReasons[status] ?? 'rate_limited', 'not_processed', retryAfter)
+  const timing = timingReason(status)
+  if (timing !== undefined) return retry(timing, 'not_processed', answered)
   // What a token endpoint authenticates is the client (RFC 6749 §5.2).
-  if (status === 401) return { kind: 'client_fault', oauth: { error: 'invalid_client' } }
-  return retry('garbage', 'not_processed', retryAfter)
-}
-
-const timingReasons: Readonly<Record<number, RetryReason>> = {
-  408: 'timeout',
-  425: 'server_error',
-  429: 'rate_limited',
-}
-
-function isAboutTiming(status: number): boolean {
-  return timingReasons[status] !== undefined
+  if (status === 401) return { kind: 'client_fault', oauth: { error: 'invalid_client' }, status }
+  return retry('garbage', 'not_processed', answered)
 }
 
 function readTokenSet(
@@ -89,7 +88,9 @@ function readTokenSet(
   const tokens = body === undefined ? undefined : tokenSetOf(new TokenFields(body, context.provider), context)
   if (tokens !== undefined && body !== undefined) return { kind: 'token_set', tokens, raw: body }
   // It arrived and was carried out, as far as anybody can tell: so the outcome is not known.
-  return retry('garbage', 'unknown', undefined, salvageRefreshToken(response, context))
+  const saved = salvageRefreshToken(response, context)
+  const { status } = response
+  return retry('garbage', 'unknown', { status, ...(saved === undefined ? {} : { refreshToken: saved }) })
 }
 
 function tokenSetOf(fields: TokenFields, context: TokenAnswerContext): TokenSet | undefined {
@@ -145,17 +146,6 @@ function isKnownType(tokenType: unknown, { credentials }: Provider): tokenType i
   return type === 'bearer' || ('scheme' in credentials && type === credentials.scheme.toLowerCase())
 }
 
-function retry(
-  reason: RetryReason,
-  outcome: 'unknown' | 'not_processed',
-  retryAfter?: number,
-  refreshToken?: string,
-): TokenAnswer {
-  return {
-    kind: 'retry',
-    reason,
-    outcome,
-    ...(retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }),
-    ...(refreshToken === undefined ? {} : { refreshToken }),
-  }
+function retry(reason: RetryReason, outcome: Retry['outcome'], answered: Answered): TokenAnswer {
+  return { kind: 'retry', reason, outcome, ...answered }
 }

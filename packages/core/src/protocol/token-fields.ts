@@ -69,13 +69,13 @@ export function isAccessToken(value: unknown): value is string {
   return typeof value === 'string' && value.length <= longestTokenLength && /^[\x21-\x7e]+$/.test(value)
 }
 
-/** `1*VSCHAR` of RFC 6749 §A.17. */
+/** `1*VSCHAR` of RFC 6749 §A.17: a refresh token, and a device code. */
 export function isRefreshToken(value: unknown): value is string {
   return typeof value === 'string' && value.length <= longestTokenLength && /^[\x20-\x7e]+$/.test(value)
 }
 
 /** A number, or a numeric string as some servers send. Anything else is unknown. */
-function readNumber(value: unknown): number | undefined {
+export function readNumber(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
   return typeof value === 'string' && /^\s{0,9}-?\d{1,18}(\.\d{1,18})?\s{0,9}$/.test(value)
     ? Number(value)

@@ -1,10 +1,13 @@
-import { TransportError, type TransportFault } from '../transport/transport.ts'
+import { TransportError } from '../transport/transport.ts'
 import { type ClientRequestContext, postAsClient } from './client-request.ts'
 import type { Provider } from './provider.ts'
+import { reasonOfFault } from './retry-reason.ts'
 import { scopeParameter } from './scope-parameter.ts'
-import type { RetryReason, TokenAnswer, TokenSet } from './token.ts'
+import type { TokenAnswer, TokenSet } from './token.ts'
 import { readTokenAnswer } from './token-answer.ts'
 import { salvageReceived } from './token-salvage.ts'
+
+const deviceGrantType = 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** What is exchanged for tokens. */
 export type TokenGrant =
@@ -14,17 +17,25 @@ export type TokenGrant =
       readonly redirectUri: string
       readonly codeVerifier: string
     }
-  | { readonly type: 'refresh_token'; readonly refreshToken: string }
+  | {
+      readonly type: 'refresh_token'
+      readonly refreshToken: string
+      /** Less than was granted; absent: all of it (RFC 6749 §6). */
+      readonly scope?: readonly string[]
+    }
   | {
       readonly type: 'client_credentials'
       readonly scope: readonly string[]
       readonly audience?: string
     }
+  | { readonly type: 'device_code'; readonly deviceCode: string }
 
 /** One token request. */
 export interface TokenRequest {
   readonly endpoint: string
   readonly grant: TokenGrant
+  /** Further parameters of this one request; they replace none of ours. */
+  readonly params?: Readonly<Record<string, string>> | undefined
   /** What the answer means when it names no scope. */
   readonly requestedScope: readonly string[]
   /** The token set that is being refreshed. */
@@ -35,15 +46,15 @@ export interface TokenRequest {
 /**
  * Sends one token request and says what came of it. Never throws for what the server or the network does.
  *
- * @see RFC 6749 §4.1.3, §4.4.2 and §6, RFC 7636 §4.5
+ * @see RFC 6749 §4.1.3, §4.4.2 and §6, RFC 7636 §4.5, RFC 8628 §3.4
  */
 export async function requestTokens(
   context: ClientRequestContext,
   request: TokenRequest,
 ): Promise<TokenAnswer> {
   const { provider, clock } = context
-  const { endpoint, grant, deadlineMs, ...expected } = request
-  const parameters = grantParameters(grant, provider)
+  const { endpoint, grant, params, deadlineMs, ...expected } = request
+  const parameters = { ...params, ...grantParameters(grant, provider) }
   try {
     const keepReceived = grant.type === 'refresh_token'
     const response = await postAsClient(context, { endpoint, parameters, deadlineMs, keepReceived })
@@ -60,14 +71,6 @@ export async function requestTokens(
   }
 }
 
-const reasonOfFault: Readonly<Record<TransportFault, RetryReason>> = {
-  connect: 'network',
-  cut: 'network',
-  timeout: 'timeout',
-  too_large: 'garbage',
-  encoding: 'garbage',
-}
-
 function secretsOf(grant: TokenGrant): readonly string[] {
   switch (grant.type) {
     case 'authorization_code':
@@ -76,6 +79,8 @@ function secretsOf(grant: TokenGrant): readonly string[] {
       return [grant.refreshToken]
     case 'client_credentials':
       return []
+    case 'device_code':
+      return [grant.deviceCode]
   }
 }
 
@@ -89,12 +94,18 @@ function grantParameters(grant: TokenGrant, provider: Provider): Record<string, 
         ...(provider.pkce === 'never' ? {} : { code_verifier: grant.codeVerifier }),
       }
     case 'refresh_token':
-      return { grant_type: grant.type, refresh_token: grant.refreshToken }
+      return {
+        grant_type: grant.type,
+        refresh_token: grant.refreshToken,
+        ...(grant.scope === undefined ? {} : scopeParameter(provider, grant.scope)),
+      }
     case 'client_credentials':
       return {
         grant_type: grant.type,
         ...scopeParameter(provider, grant.scope),
         ...(grant.audience === undefined ? {} : { audience: grant.audience }),
       }
+    case 'device_code':
+      return { grant_type: deviceGrantType, device_code: grant.deviceCode }
   }
 }

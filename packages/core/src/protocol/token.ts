@@ -23,15 +23,22 @@ export interface TokenSet {
 /** Why a token request brought no usable answer. */
 export type RetryReason = 'network' | 'timeout' | 'server_error' | 'rate_limited' | 'garbage'
 
+/** The error of a token answer. */
+export interface AnsweredError {
+  readonly oauth: OAuthErrorFields
+  /** HTTP status; absent: nothing was sent. */
+  readonly status?: number
+}
+
 /** What a token answer means, decided from its body (DESIGN: token set / dead / refused / client fault / retry). */
 export type TokenAnswer =
   | { readonly kind: 'token_set'; readonly tokens: TokenSet; readonly raw: Readonly<Record<string, unknown>> }
   /** The refresh token is dead: the preset's `deadRefresh`. At a code exchange: the code was refused. */
-  | { readonly kind: 'dead'; readonly oauth: OAuthErrorFields }
+  | ({ readonly kind: 'dead' } & AnsweredError)
   /** A well-formed 4xx that is about this request, not about the client. */
-  | { readonly kind: 'refused'; readonly oauth: OAuthErrorFields }
+  | ({ readonly kind: 'refused' } & AnsweredError)
   /** `invalid_client`, `unauthorized_client` and the like: the operator's fault, no user loses anything. */
-  | { readonly kind: 'client_fault'; readonly oauth: OAuthErrorFields }
+  | ({ readonly kind: 'client_fault' } & AnsweredError)
   /** The ID token of a refresh names another issuer or subject. */
   | { readonly kind: 'identity_changed' }
   | {
@@ -40,6 +47,10 @@ export type TokenAnswer =
       /** `unknown`: sent and perhaps carried out (cut, timed out, 5xx). `not_processed`: surely not carried out. */
       readonly outcome: 'unknown' | 'not_processed'
       readonly retryAfterSeconds?: number
+      /** HTTP status; absent: there was no answer. */
+      readonly status?: number
+      /** The error that the answer named. */
+      readonly oauth?: OAuthErrorFields
       /** A refresh token that stood in an otherwise unusable 2xx answer: it must be saved. */
       readonly refreshToken?: string
     }

@@ -136,7 +136,7 @@ describe('ProtocolClient.user', () => {
 
   it('hands on Retry-After', async () => {
     const error = await rejection(userFrom({ status: 429, headers: { 'retry-after': '30' } }))
-    expect(error).toMatchObject({ retryAfterSeconds: 30 })
+    expect(error).toMatchObject({ retryAfterSeconds: 30, asStatus: 429 })
   })
 
   it('says what to set when nothing describes the user', async () => {

@@ -9,7 +9,6 @@ import type { TokenSet } from './token.ts'
 
 export type { User } from './user.ts'
 
-const deadlineMs = 10_000
 const maxUserinfoBytes = 256 * 1024
 
 /**
@@ -29,6 +28,7 @@ export async function fetchUserinfo(request: {
   readonly subject: string | undefined
   readonly transport: Transport
   readonly clock: Clock
+  readonly deadlineMs: number
 }): Promise<JsonObject> {
   const { provider, subject } = request
   const response = await send(request)
@@ -59,7 +59,7 @@ export async function fetchUserinfo(request: {
 }
 
 async function send(request: Parameters<typeof fetchUserinfo>[0]): Promise<TransportResponse> {
-  const { provider, endpoint, tokens, transport } = request
+  const { provider, endpoint, tokens, transport, deadlineMs } = request
   try {
     return await transport.send({
       method: provider.userinfo?.method ?? 'GET',
@@ -76,24 +76,26 @@ async function send(request: Parameters<typeof fetchUserinfo>[0]): Promise<Trans
 }
 
 function statusError(provider: Provider, { status, headers }: TransportResponse, now: number): LatchkeyError {
+  const asStatus = { asStatus: status }
   if (status === 401)
-    return unavailable(provider, 'userinfo_unauthorized', 'refused a brand-new access token')
+    return unavailable(provider, 'userinfo_unauthorized', 'refused a brand-new access token', asStatus)
   if (status === 403) {
     return misconfigured(
       provider,
       'userinfo_forbidden',
       'refuses this user: a scope is missing, or the app is not open to everybody there',
+      asStatus,
     )
   }
   if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
-    return misconfigured(provider, 'userinfo_status', `answers ${status}; check userinfo.endpoint`)
+    return misconfigured(provider, 'userinfo_status', `answers ${status}; check userinfo.endpoint`, asStatus)
   }
   const wait = retryAfterSeconds(headers, now)
   return unavailable(
     provider,
     'userinfo_status',
     `answers ${status}`,
-    wait === undefined ? {} : { retryAfterSeconds: wait },
+    wait === undefined ? asStatus : { ...asStatus, retryAfterSeconds: wait },
   )
 }
 
@@ -110,9 +112,15 @@ function unavailable(
   })
 }
 
-function misconfigured(provider: Provider, reason: string, text: string): LatchkeyError {
+function misconfigured(
+  provider: Provider,
+  reason: string,
+  text: string,
+  details: ErrorDetails = {},
+): LatchkeyError {
   return new LatchkeyError('as_misconfigured', `${provider.id}: the userinfo endpoint ${text}.`, {
     provider: provider.id,
     reason,
+    ...details,
   })
 }
