@@ -28,6 +28,21 @@ describe('MetadataSource', () => {
     expect(server.to(discoveryUrl)).toHaveLength(2)
   })
 
+  it('discovers where devices sign in (RFC 8628 §4), unless it is configured', async () => {
+    const discovered = 'https://as.example/device_authorization'
+    const configured = 'https://as.example/own'
+    const asked = async (deviceAuthorizationEndpoint?: string): Promise<readonly string[]> => {
+      const provider = openidProvider(deviceAuthorizationEndpoint ? { deviceAuthorizationEndpoint } : {})
+      const { client, server } = clientFixture(provider)
+      const body = { ...discoveryDocument, device_authorization_endpoint: discovered }
+      server.on(discoveryUrl, { body }).on(`POST ${discovered}`, {}).on(`POST ${configured}`, {})
+      await rejection(client.device.codes({ scope: [] }))
+      return server.requests.filter(({ method }) => method === 'POST').map(({ url }) => url)
+    }
+    expect(await asked()).toEqual([discovered])
+    expect(await asked(configured)).toEqual([configured])
+  })
+
   it('does not keep a failure', async () => {
     const { client, server } = clientFixture(openidProvider())
     server.on(discoveryUrl, { status: 503, headers: { 'retry-after': '9' } })

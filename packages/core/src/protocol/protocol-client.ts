@@ -6,6 +6,7 @@ import { type AuthorizationRequest, buildAuthorizationUrl } from './authorizatio
 import { readAuthorizationResponse } from './authorization-response.ts'
 import { type MintRequest, mintTokens } from './client-credentials.ts'
 import { type ClientRequestContext, clientRequestContext } from './client-request.ts'
+import { DeviceClient } from './device-client.ts'
 import { exchangeError } from './exchange-error.ts'
 import type { JsonObject } from './json-object.ts'
 import { KeySource } from './jwks.ts'
@@ -76,6 +77,11 @@ export class ProtocolClient {
   /** A getter, so that printing a client does not print the client secret. */
   get provider(): Provider {
     return this.#provider
+  }
+
+  /** Sign-in of devices without a browser, on the same metadata and keys. */
+  get device(): DeviceClient {
+    return new DeviceClient(this.#tokenContext(), this.#timeoutMs)
   }
 
   /**
