@@ -4,13 +4,12 @@ export {
   type EmulatedUser,
   type RegisteredClient,
 } from './authorization-server/client.ts'
-export type { DevicePollError } from './authorization-server/device-codes.ts'
 export type { LiveGrant } from './authorization-server/grants.ts'
 export type { IdTokenBuilder, IdTokenChanges } from './authorization-server/id-token.ts'
 export type { IssuedTokens, TokensOptions } from './authorization-server/issued-tokens.ts'
 export type { Claims, KeySet } from './authorization-server/keys.ts'
 export type { Endpoints } from './authorization-server/metadata.ts'
-export type { Policy } from './authorization-server/policy.ts'
+export type { DevicePollError, Policy } from './authorization-server/policy.ts'
 export {
   AuthorizationServer,
   type AuthorizationServerEndpoint,

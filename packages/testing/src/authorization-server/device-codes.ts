@@ -1,14 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { SecretMarks } from '../secret-marks.ts'
-import type { Policy } from './policy.ts'
-
-/** Why a device gets no tokens yet, or never (RFC 8628 §3.5). */
-export type DevicePollError =
-  | 'authorization_pending'
-  | 'slow_down'
-  | 'access_denied'
-  | 'expired_token'
-  | 'invalid_grant'
+import type { DevicePollError, Policy } from './policy.ts'
 
 /** One device that waits for a person. */
 export interface PendingDevice {

@@ -1,5 +1,12 @@
-import type { DevicePollError } from './device-codes.ts'
 import type { IdTokenBuilder } from './id-token.ts'
+
+/** Why a device gets no tokens yet, or never (RFC 8628 §3.5). */
+export type DevicePollError =
+  | 'authorization_pending'
+  | 'slow_down'
+  | 'access_denied'
+  | 'expired_token'
+  | 'invalid_grant'
 
 /** What an authorization server always does, as opposed to faults, which come and go. Every field can be set at any time. */
 export interface Policy {
