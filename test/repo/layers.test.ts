@@ -18,7 +18,7 @@ const layers: readonly (readonly string[])[] = [
   ['flows', 'fetch'],
   ['request-oauth'],
   ['options'],
-  ['latchkey'],
+  ['latchkey', 'oauth-client'],
   ['index', 'adapter'],
 ]
 

@@ -21,7 +21,24 @@ export type {
   Tokens,
 } from './latchkey.ts'
 export { consoleLogger, type LogFields, type Logger } from './log.ts'
+export {
+  type AuthorizationUrlRequest,
+  type ClientCredentialsRequest,
+  type DeviceAuthorization,
+  type DeviceAuthorizationRequest,
+  type ExchangeOptions,
+  type KeptAuthorization,
+  type KnownTokens,
+  OAuthClient,
+  type OAuthClientOptions,
+  type PendingAuthorization,
+  type Profile,
+  type RefreshTokensOptions,
+  type RequestParams,
+  type TokenResponse,
+} from './oauth-client.ts'
 export type { AppSessionOptions, LatchkeyOptions, RouteOptions, SignInOptions } from './options.ts'
+export type { IdTokenClaims } from './protocol/id-token.ts'
 export type {
   ClaimPath,
   ClientAuth,
@@ -33,6 +50,8 @@ export type {
   UserFields,
   Userinfo,
 } from './protocol/provider.ts'
+export type { TokenTypeHint } from './protocol/revocation.ts'
+export type { TokenSet } from './protocol/token.ts'
 export type { User } from './protocol/user.ts'
 export {
   exbo,

@@ -1,7 +1,7 @@
 import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import type { Logger } from '../log.ts'
-import { isLoopbackLiteral } from '../protocol/endpoint-url.ts'
 import type { Provider, ProviderPreset } from '../protocol/provider.ts'
+import { acceptsRedirectUri } from '../protocol/redirect-uri.ts'
 import { type Environment, resolveClient } from '../providers/resolve-client.ts'
 import { invalidOption } from './invalid-option.ts'
 
@@ -37,9 +37,10 @@ function checkPresets(presets: unknown): void {
 /**
  * Refuses a provider that no preset function made.
  * @param what where it came from.
+ * @param shown how it is written.
  * @throws {LatchkeyError} `invalid_options`
  */
-export function checkPreset(what: string, preset: unknown): void {
+export function checkPreset(what: string, preset: unknown, shown: string = example): void {
   if (typeof preset === 'function') {
     const call = preset.name === '' ? 'spotify()' : `${preset.name}()`
     throw invalidOption(`${what} is a function. Pass its result, so call it: ${call}.`)
@@ -47,17 +48,16 @@ export function checkPreset(what: string, preset: unknown): void {
   const isMade = isOptionsObject(preset) && 'id' in preset && 'clientAuth' in preset
   if (isMade) return
   const kind = isOptionsObject(preset) ? 'an object that no preset made' : kindOf(preset)
-  throw invalidOption(`${what} is ${kind}. Pass what a preset returns: ${example}.`)
+  throw invalidOption(`${what} is ${kind}. Pass what a preset returns: ${shown}.`)
 }
 
 /**
  * Refuses a redirect URI that the authorization server is known to refuse.
  * @throws {LatchkeyError} `invalid_options`
  */
-export function checkRedirectUri({ id, name, redirectUriRule }: Provider, redirectUri: string): void {
-  if (redirectUriRule !== 'loopback_literal') return
-  const { hostname, protocol } = new URL(redirectUri)
-  if (hostname !== 'localhost' && (protocol === 'https:' || isLoopbackLiteral(hostname))) return
+export function checkRedirectUri(provider: Provider, redirectUri: string): void {
+  if (acceptsRedirectUri(provider, redirectUri)) return
+  const { id, name } = provider
   throw invalidOption(
     `${name} ("${id}") does not accept the redirect URI ${redirectUri}: it wants https, or http on 127.0.0.1, and ` +
       'never localhost. Change the option baseUrl.',

@@ -44,10 +44,18 @@ export function misconfiguredError(
   answer: Extract<FailedAnswer, AnsweredError>,
   places = 'the redirect URI registered there, and scope',
 ): LatchkeyError {
+  const { status, oauth } = answer
+  if (status === undefined && oauth.description !== undefined) {
+    // Nothing was sent: the description is our own and names what is wrong here.
+    return new LatchkeyError('as_misconfigured', oauth.description, {
+      provider: provider.id,
+      reason: oauth.error,
+    })
+  }
   const { clientId, clientSecret } = credentialVariables(provider.id)
   return new LatchkeyError(
     'as_misconfigured',
-    `${provider.id} does not accept this app (${answer.oauth.error}). ` +
+    `${provider.id} does not accept this app (${oauth.error}). ` +
       `Check clientId, clientSecret (or ${clientId}, ${clientSecret}), ${places}.`,
     { ...answerDetails(provider, answer), reason: 'client_fault' },
   )

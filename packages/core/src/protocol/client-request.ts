@@ -8,6 +8,22 @@ import { lowerCaseNames } from './resource-headers.ts'
 /** Cap of token and revocation answers. */
 export const maxAnswerBytes: number = 256 * 1024
 
+/** Ours at the token, revocation and device authorization endpoints. */
+export const reservedTokenParams: ReadonlySet<string> = new Set([
+  'grant_type',
+  'code',
+  'redirect_uri',
+  'code_verifier',
+  'refresh_token',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'token',
+  'token_type_hint',
+  'device_code',
+])
+
 /** What a request in the client's name needs. */
 export interface ClientRequestContext {
   readonly provider: Provider

@@ -30,6 +30,7 @@ type Route = (request: SentRequest) => Answer | Promise<Answer>
 /** Time that moves only when told. */
 export class TestClock implements Clock {
   seconds: number
+  #steppedSeconds = 0
   readonly #timers = new Set<{ readonly at: number; readonly run: () => void }>()
 
   constructor(seconds = 1_800_000_000) {
@@ -37,7 +38,17 @@ export class TestClock implements Clock {
   }
 
   now(): number {
-    return this.seconds
+    return this.seconds + this.#steppedSeconds
+  }
+
+  /** How many timers wait. */
+  get pending(): number {
+    return this.#timers.size
+  }
+
+  /** Sets the wall clock; no time passes. */
+  step(seconds: number): void {
+    this.#steppedSeconds += seconds
   }
 
   after(delayMs: number, run: () => void): () => void {

@@ -74,11 +74,21 @@ export async function verifyIdToken(jwt: string, context: IdTokenContext): Promi
   return claims
 }
 
+/** The claims of an ID token that was verified when it was stored; `undefined` when it names nobody. */
+export function storedIdentity(jwt: string | undefined): IdTokenClaims | undefined {
+  const { iss, sub, ...claims } = storedClaims(jwt) ?? {}
+  return typeof iss === 'string' && typeof sub === 'string' ? { ...claims, iss, sub } : undefined
+}
+
 /** A claim of an ID token that was verified when it was stored. */
 export function storedClaim(jwt: string | undefined, name: string): unknown {
-  const payload = jwt?.split('.')[1]
-  const claims = payload === undefined ? undefined : parseJsonObject(Buffer.from(payload, 'base64url'))
+  const claims = storedClaims(jwt)
   return claims !== undefined && Object.hasOwn(claims, name) ? claims[name] : undefined
+}
+
+function storedClaims(jwt: string | undefined): JsonObject | undefined {
+  const payload = jwt?.split('.')[1]
+  return payload === undefined ? undefined : parseJsonObject(Buffer.from(payload, 'base64url'))
 }
 
 function checkHeader(jwt: string, provider: Provider): string {

@@ -209,7 +209,7 @@ export class ProtocolClient {
   async sendRevocations(
     what:
       | Pick<TokenSet, 'accessToken' | 'refreshToken'>
-      | { readonly token: string; readonly hint?: TokenTypeHint },
+      | { readonly token: string; readonly hint?: TokenTypeHint | undefined },
   ): Promise<readonly RevocationOutcome[] | undefined> {
     const metadata = await this.#metadata.get()
     const endpoint = metadata.revocationEndpoint

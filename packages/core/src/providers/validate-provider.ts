@@ -1,6 +1,7 @@
 import { LatchkeyError } from '../errors.ts'
 import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { reservedAuthorizationParams } from '../protocol/authorization.ts'
+import { reservedTokenParams } from '../protocol/client-request.ts'
 import { isProtectedUrl, isPureOrigin } from '../protocol/endpoint-url.ts'
 import type { ClientAuth, ProviderPreset } from '../protocol/provider.ts'
 
@@ -32,20 +33,6 @@ export function validateProvider(provider: ProviderPreset): void {
 const knownAlgorithms = /^(?:[RPEH]S(?:256|384|512)|EdDSA|Ed25519|ML-DSA-(?:44|65|87))$/
 /** `token` of RFC 9110 §5.6.2: a header's name, and an authorization scheme. */
 const headerToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-/** Ours at the token and revocation endpoints. */
-const reservedTokenParams = new Set([
-  'grant_type',
-  'code',
-  'redirect_uri',
-  'code_verifier',
-  'refresh_token',
-  'client_id',
-  'client_secret',
-  'client_assertion',
-  'client_assertion_type',
-  'token',
-  'token_type_hint',
-])
 const reservedTokenHeaders = new Set([
   'authorization',
   'host',

@@ -197,7 +197,7 @@ function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBe
   const { token: accessToken, lifetimeSeconds } = state.grants.addAccessToken(issue.grant)
   const { refreshToken, scope, grantType } = issue
   state.mints[grantType]++
-  const withIdToken = state.oidc && scope.includes('openid') && issue.grant.userId !== undefined
+  const withIdToken = state.oidc && scope.includes('openid') && grantType !== 'client_credentials'
   const due = withIdToken && (grantType !== 'refresh_token' || state.policy.idTokenOnRefresh)
   return {
     access_token: accessToken,
