@@ -50,6 +50,36 @@ describe('client authentication', () => {
     expect((await f.token(grant)).status).toBe(200)
   })
 
+  it('verifies client_secret_jwt once per jti, only where it is registered (OpenID Connect Core §9)', async () => {
+    const clientSecret = 'secret-of-32-bytes-for-an-hs256-key'
+    const authMethods = ['client_secret_jwt'] as const
+    const clients = [
+      { clientId: 'signing', clientSecret, authMethods, redirectUris: [] },
+      { clientId: 'plain', clientSecret, redirectUris: [] },
+    ]
+    await using f = await fixture({ clients })
+    const post = async (jwt: string): Promise<number> => {
+      const body = new URLSearchParams({
+        ...grant,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: jwt,
+      })
+      return (await fetch(f.as.endpoints.token, { method: 'POST', body })).status
+    }
+    const assertion = (clientId: string, secret = clientSecret): Promise<string> =>
+      new SignJWT({ jti: `${clientId}-${secret}` })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setIssuer(clientId)
+        .setSubject(clientId)
+        .setAudience(f.as.issuer)
+        .setExpirationTime('1m')
+        .sign(new TextEncoder().encode(secret))
+    const jwt = await assertion('signing')
+    expect([await post(jwt), await post(jwt)]).toEqual([200, 401])
+    expect(await post(await assertion('signing', 'another-secret-of-at-least-32-bytes'))).toBe(401)
+    expect(await post(await assertion('plain'))).toBe(401)
+  })
+
   it('verifies private_key_jwt once per jti (RFC 7523)', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256')
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }] }

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { ReceivedRequest } from '../http/received-request.ts'
 import type { ClientAuthMethod, RegisteredClient } from './client.ts'
 import type { OAuthProblem } from './dialect.ts'
@@ -72,11 +72,10 @@ async function byAssertion(
 ): Promise<AuthenticatedClient | undefined> {
   const assertion = form.get('client_assertion') ?? ''
   const client = state.clients.get(form.get('client_id') ?? claimedSubject(assertion))
-  if (client?.jwks === undefined || form.get('client_assertion_type') !== ASSERTION_TYPE) return undefined
+  if (client === undefined || form.get('client_assertion_type') !== ASSERTION_TYPE) return undefined
+  const method = client.jwks === undefined ? 'client_secret_jwt' : 'private_key_jwt'
   try {
-    // The option takes any JWK Set; jose checks its keys itself.
-    const keys = createLocalJWKSet(client.jwks as unknown as JSONWebKeySet)
-    const { payload } = await jwtVerify(assertion, keys, {
+    const { payload, protectedHeader } = await jwtVerify(assertion, keysOf(client), {
       issuer: client.clientId,
       subject: client.clientId,
       audience: [state.issuer, state.origin + state.dialect.paths.token],
@@ -84,12 +83,21 @@ async function byAssertion(
       currentDate: new Date(state.now() * 1000),
       clockTolerance: 30,
     })
+    if ((method === 'client_secret_jwt') !== (protectedHeader.alg === 'HS256')) return undefined
     if (state.assertionIds.has(String(payload.jti))) return undefined
     state.assertionIds.add(String(payload.jti))
-    return { client, method: 'private_key_jwt' }
+    return { client, method }
   } catch {
     return undefined
   }
+}
+
+/** The keys of an assertion: the registered ones, else the client secret. */
+function keysOf({ jwks, clientSecret = '' }: RegisteredClient): JWTVerifyGetKey {
+  // The option takes any JWK Set; jose checks its keys itself.
+  if (jwks !== undefined) return createLocalJWKSet(jwks as unknown as JSONWebKeySet)
+  const secret = new TextEncoder().encode(clientSecret)
+  return async () => secret
 }
 
 function claimedSubject(assertion: string): string {

@@ -1,5 +1,11 @@
 /** How a client may prove itself at the token and revocation endpoints. */
-export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none'
+export type ClientAuthMethod =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  /** An assertion signed with the secret, by HS256 (OpenID Connect Core §9). */
+  | 'client_secret_jwt'
+  | 'private_key_jwt'
+  | 'none'
 
 /** A client that the authorization server knows. */
 export interface RegisteredClient {
@@ -7,7 +13,7 @@ export interface RegisteredClient {
   /** Absent for a public client. From 8 characters on it is registered with the marks. */
   readonly clientSecret?: string
   readonly redirectUris: readonly string[]
-  /** Absent: both secret methods with a secret, `private_key_jwt` with `jwks`, else `none`. */
+  /** Absent: `client_secret_basic` and `client_secret_post` with a secret, `private_key_jwt` with `jwks`, else `none`. */
   readonly authMethods?: readonly ClientAuthMethod[]
   /** Public keys for `private_key_jwt` (RFC 7517). */
   readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] }

@@ -54,6 +54,7 @@ export function discovery(state: ServerState): Reply {
     token_endpoint_auth_methods_supported: [
       'client_secret_basic',
       'client_secret_post',
+      'client_secret_jwt',
       'private_key_jwt',
       'none',
     ],
