@@ -115,7 +115,7 @@ export async function startInterop({ metadata, preset, serverKeys }: Registratio
     browser,
     events,
     logged,
-    signIn: (path, agent = browser) => consent(agent, `${origin}${path}`),
+    signIn: async (path, agent = browser) => consent(agent, await agent.get(`${origin}${path}`)),
     oauthOf: async (agent) => {
       await agent.get(`${origin}/hold`)
       const oauth = held.pop()
@@ -130,18 +130,20 @@ export async function startInterop({ metadata, preset, serverKeys }: Registratio
 }
 
 /** Signs in as Ada and consents, with the server's own pages for development. */
-async function consent(browser: UserAgent, url: string): Promise<PageResponse> {
-  let page = await browser.get(url)
+export async function consent(browser: UserAgent, first: PageResponse): Promise<PageResponse> {
+  let page = first
   if (page.text.includes('name="password"')) {
     page = await browser.submit(page, { button: 'Sign-in', fields: { login: 'ada', password: 'any' } })
   }
   return page.text.includes('value="consent"') ? browser.submit(page, { button: 'Continue' }) : page
 }
 
-async function certifiedServer(
+/** A certified OpenID provider with one client; `features` are switched on beside revocation. */
+export async function certifiedServer(
   issuer: string,
   keys: readonly object[],
   client: Readonly<Record<string, unknown>>,
+  features: Readonly<Record<string, { readonly enabled: true }>> = {},
 ): Promise<CertifiedServer> {
   const name: string = 'oidc-provider'
   const { default: Provider } = (await import(name)) as { default: CertifiedServerClass } // it brings no types
@@ -151,7 +153,7 @@ async function certifiedServer(
     pkce: { required: () => true },
     rotateRefreshToken: true,
     enabledJWA: { idTokenSigningAlgValues: signatureAlgorithms },
-    features: { revocation: { enabled: true }, devInteractions: { enabled: true } },
+    features: { revocation: { enabled: true }, devInteractions: { enabled: true }, ...features },
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
     ttl: {
       AccessToken: 3_600,
@@ -169,18 +171,21 @@ async function certifiedServer(
   })
 }
 
-async function listen(listener: RequestListener): Promise<Server> {
+/** A server on any free port of 127.0.0.1. */
+export async function listen(listener: RequestListener): Promise<Server> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
 }
 
-function originOf(server: Server): string {
+/** Where such a server listens. */
+export function originOf(server: Server): string {
   const { port } = server.address() as AddressInfo // a TCP server has no other kind of address
   return `http://127.0.0.1:${port}`
 }
 
-function closed(server: Server): Promise<void> {
+/** Ends such a server at once. */
+export function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
     server.closeAllConnections()
