@@ -1,5 +1,6 @@
 import { webcrypto } from 'node:crypto'
-import { exbo, oauth2, oidc, spotify, type TokenResponse } from '@latchkey/core'
+import { exbo, OAuthClient, oauth2, oidc, spotify, type TokenResponse } from '@latchkey/core'
+import { OAuthClient as ofExpress } from '@latchkey/express'
 import {
   type AuthorizationServer,
   type ClientAuthMethod,
@@ -20,6 +21,12 @@ import {
 function accepted(as: AuthorizationServer, { tokens }: TokenResponse): boolean {
   return as.introspect(tokens.accessToken) !== undefined
 }
+
+describe('OAuthClient', () => {
+  it('is the same from every package', () => {
+    expect(ofExpress).toBe(OAuthClient)
+  })
+})
 
 describe('OAuthClient at an OpenID provider', () => {
   async function start(): Promise<Awaited<ReturnType<typeof startServer>> & ReturnType<typeof standalone>> {

@@ -228,7 +228,10 @@ describe('DeviceAuthorization.tokens', () => {
     const { device, polledAt, pass, server } = await start([pending], { codes: { expires_in: 12 } })
     const failure = rejection(device.tokens())
     await pass(12)
-    expect(await failure).toMatchObject({ code: 'login_required', reason: 'expired_token' })
+    const error = await failure
+    expect(error).toMatchObject({ code: 'login_required', reason: 'expired_token' })
+    // The server did not say so.
+    expect(error).not.toHaveProperty('oauth')
     await pass(30)
     expect(polledAt).toEqual([5, 10])
     expect(await rejection(device.tokens())).toMatchObject({ reason: 'expired_token' })

@@ -1,4 +1,4 @@
-import { LatchkeyError, type LoginRequiredReason } from '../errors.ts'
+import { type ErrorDetails, LatchkeyError, type LoginRequiredReason } from '../errors.ts'
 import {
   answerDetails,
   type FailedAnswer,
@@ -57,18 +57,23 @@ export function devicePollError(provider: Provider, answer: FailedAnswer): Latch
         reason: 'access_denied',
       })
     case 'expired_token':
-      return deviceExpiredError(provider, answer)
+      return deviceExpiredError(provider, answerDetails(provider, answer))
     default:
       return loginRequired(provider, answer, 'refused', 'refused the sign-in of the device')
   }
 }
 
-/** The user of a device did not agree in time. */
-export function deviceExpiredError(
-  provider: Provider,
-  answer: FailedAnswer = { kind: 'refused', oauth: { error: 'expired_token' } },
-): LatchkeyError {
-  return loginRequired(provider, answer, 'expired_token', 'waited long enough for this sign-in')
+/**
+ * The user of a device did not agree in time.
+ * @param said what the server said, where it is the server that says so.
+ */
+export function deviceExpiredError(provider: Provider, said: ErrorDetails = {}): LatchkeyError {
+  const reason: LoginRequiredReason = 'expired_token'
+  return new LatchkeyError(
+    'login_required',
+    `Nobody agreed to this sign-in at ${provider.name} in time. Start it again.`,
+    { ...said, provider: provider.id, reason },
+  )
 }
 
 function clientError(
