@@ -22,7 +22,7 @@ export async function profileOf(client: ProtocolClient, known: KnownTokens | str
   const named = identity && { iss: identity.issuer, sub: identity.subject }
   const claims = storedIdentity(tokens.idToken) ?? named
   try {
-    const profile = await client.profile({ tokens, raw: {}, ...(claims === undefined ? {} : { claims }) })
+    const profile = await client.profile({ tokens, ...(claims === undefined ? {} : { claims }) })
     return { ...profile.user, raw: profile.claims }
   } catch (error) {
     // In a sign-in the token is brand new, and the fault is the server's. Here it may be old.
