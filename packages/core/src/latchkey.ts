@@ -2,30 +2,26 @@ import type { IncomingMessage } from 'node:http'
 import { LatchkeyError } from './errors.ts'
 import type { LatchkeyEvents, TypedEmitter } from './events.ts'
 import type { ApiAccess } from './fetch/api-access.ts'
-import { callbackPath, loginPath, redirectUri } from './flows/addresses.ts'
 import type { Requirement } from './flows/guard.ts'
 import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
-import type { OnLogin } from './flows/settings.ts'
 import type { ApplicationOptions } from './latchkey/applications.ts'
 import { checkLoginRequirement, type LoginRequirement } from './latchkey/login-requirement.ts'
+import { answersNothing, oauthOf, onLoginOf } from './latchkey/opened-request.ts'
 import { type Parts, partsOf } from './latchkey/parts.ts'
+import { describeProviders, ownPaths, type ProviderInfo, redirectUris } from './latchkey/provider-info.ts'
 import {
   type CreatedSession,
   type ImportedAccount,
   type NewSession,
-  requireUserId,
   WithoutRequest,
 } from './latchkey/without-request.ts'
 import { warnOfGlobalDispatcher } from './options/global-dispatcher.ts'
 import { warnOfOldNode } from './options/node-version.ts'
-import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from './options/providers.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
-import type { Provider } from './protocol/provider.ts'
 import {
   type Answer,
   type RequestOAuth,
-  requestOAuth,
   type SessionOutcome,
   sessionOf,
   type UserAccess,
@@ -34,19 +30,9 @@ import type { AppSessionStore } from './store/store.ts'
 
 export type { ApplicationOptions } from './latchkey/applications.ts'
 export type { LoginRequirement } from './latchkey/login-requirement.ts'
+export type { ProviderInfo } from './latchkey/provider-info.ts'
 export type { Tokens } from './latchkey/tokens.ts'
 export type { CreatedSession, ImportedAccount, NewSession } from './latchkey/without-request.ts'
-
-/** A configured provider, as pages and start-up logs need it. */
-export interface ProviderInfo<Id extends string = string> {
-  readonly id: Id
-  /** For people. */
-  readonly name: string
-  /** Path that begins a login, `baseUrl`'s own prefix included. */
-  readonly loginPath: string
-  /** To be registered at the authorization server. */
-  readonly redirectUri: string
-}
 
 /** Options of `buttons()`. */
 export interface ButtonsOptions {
@@ -79,24 +65,17 @@ export class Latchkey<Id extends string = string> {
   constructor(options: LatchkeyOptions<Id, never>) {
     const settings = settingsOf(options, process.env)
     this.#settings = settings
-    this.#parts = partsOf(settings, settings.onLogin && this.#onLogin)
+    this.#parts = partsOf(
+      settings,
+      onLoginOf(settings, () => this.#parts),
+    )
     this.#withoutRequest = new WithoutRequest(this.#parts, settings)
-    warnOfOldNode(process.versions.node, this.#parts.log)
-    warnOfGlobalDispatcher(globalThis, this.#parts.log)
-    const { routes } = settings
-    const pathOf = (provider: Provider): string => callbackPath(settings, provider)
-    const ownPaths = [loginPath(settings), routes.prefix + routes.logout]
-    checkCallbackPaths(settings.providers, pathOf, ownPaths)
-    warnOfSharedCallback(settings.providers, pathOf, this.#parts.log)
-    this.events = this.#parts.events
-    this.providers = this.#describeProviders()
-    this.paths = [
-      ...ownPaths,
-      ...settings.providers.flatMap((provider) => [
-        loginPath(settings, provider.id),
-        callbackPath(settings, provider),
-      ]),
-    ]
+    const { events, log } = this.#parts
+    warnOfOldNode(process.versions.node, log)
+    warnOfGlobalDispatcher(globalThis, log)
+    this.events = events
+    this.paths = ownPaths(settings, log)
+    this.providers = describeProviders(settings)
   }
 
   /** The app's own session (`req.session`), unless it is turned off. */
@@ -124,7 +103,7 @@ export class Latchkey<Id extends string = string> {
    * @param onLook called when the app first asks who is signed in: {@link sharedCacheHeaders} are due then.
    */
   async open(request: PlainRequest, answer: Answer, onLook?: () => void): Promise<RequestOAuth<Id>> {
-    return this.#requestOAuth(request, await this.#resume(request), answer, onLook)
+    return oauthOf<Id>(this.#parts, { request, outcome: await this.#resume(request), answer, onLook })
   }
 
   /**
@@ -139,7 +118,8 @@ export class Latchkey<Id extends string = string> {
       readBody: async () => '',
       native: req,
     }
-    return this.#requestOAuth(request, await this.#resume(request), answersNothing)
+    const outcome = await this.#resume(request)
+    return oauthOf<Id>(this.#parts, { request, outcome, answer: answersNothing })
   }
 
   /**
@@ -235,7 +215,7 @@ export class Latchkey<Id extends string = string> {
   /** Says once which redirect URIs must be registered, outside production: one for each `baseUrl`. */
   announce(): void {
     for (const provider of this.#settings.providers) {
-      for (const uri of this.#redirectUris(provider)) {
+      for (const uri of redirectUris(this.#settings, provider)) {
         this.#settings.announce(`register this redirect URI at ${provider.name}: ${uri}`)
       }
     }
@@ -255,66 +235,12 @@ export class Latchkey<Id extends string = string> {
     await transport.close()
   }
 
-  readonly #onLogin: OnLogin = async (login, request, session) => {
-    request.attach?.(this.#requestOAuth(request, { session }, answersNothing))
-    const userId = await this.#settings.onLogin?.(login, request.native)
-    if (userId === undefined || userId === null) return undefined
-    requireUserId('The option onLogin returned a user id that cannot be used', userId)
-    return userId
-  }
-
-  #requestOAuth(
-    request: PlainRequest,
-    outcome: SessionOutcome,
-    answer: Answer,
-    onLook: () => void = () => {},
-  ): RequestOAuth<Id> {
-    const { vault, clients, transport, flows } = this.#parts
-    return requestOAuth<Id>({
-      outcome,
-      answer,
-      onLook,
-      vault,
-      clients,
-      dispatcher: transport.dispatcher,
-      disconnect: (userId, account) => flows.disconnect(userId, account),
-      login: ({ provider, scope, link = false, prompt, params, returnTo }) =>
-        flows.login(request, 'session' in outcome ? outcome.session : undefined, {
-          provider,
-          scope,
-          link,
-          prompt,
-          params,
-          returnTo,
-        }),
-      logout: (session, { returnTo, everywhere = false }) =>
-        flows.logout(request, session, { returnTo, everywhere }),
-    })
-  }
-
   async #resume(request: PlainRequest): Promise<SessionOutcome> {
     try {
       return { session: await this.#parts.sessions.resume(headerOf(request, 'cookie')) }
     } catch (failure) {
       return { failure }
     }
-  }
-
-  #redirectUris(provider: Provider): readonly string[] {
-    return this.#settings.baseUrls.map((baseUrl) => redirectUri(this.#settings, provider, baseUrl))
-  }
-
-  #describeProviders(): readonly ProviderInfo<Id>[] {
-    const [{ path }] = this.#settings.baseUrls
-    return this.#settings.providers.map((provider) => {
-      for (const uri of this.#redirectUris(provider)) checkRedirectUri(provider, uri)
-      return {
-        id: provider.id as Id, // the providers came in as ProviderPreset<Id>
-        name: provider.name,
-        loginPath: path + loginPath(this.#settings, provider.id),
-        redirectUri: redirectUri(this.#settings, provider),
-      }
-    })
   }
 }
 
@@ -325,12 +251,4 @@ function signedIn(oauth: object | undefined): ReturnType<typeof sessionOf> {
   } catch {
     return undefined
   }
-}
-
-/** Where nothing can be answered: outside of a route, or in a sign-in that answers itself. */
-async function answersNothing(): Promise<never> {
-  throw new LatchkeyError(
-    'not_supported',
-    'login() and logout() answer a request, and here is none to answer. Call them in a route handler.',
-  )
 }

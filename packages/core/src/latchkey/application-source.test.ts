@@ -38,7 +38,7 @@ describe('ApplicationSource', () => {
 
   it('keeps none of an answer that is else unusable', async () => {
     const answer = await fixture({ body: { refresh_token: 'r-1' } }).source.obtain(deadline)
-    expect(answer).toEqual({ kind: 'retry', reason: 'garbage', outcome: 'unknown' })
+    expect(answer).toEqual({ kind: 'retry', reason: 'garbage', outcome: 'unknown', status: 200 })
   })
 
   it.each([
@@ -49,7 +49,7 @@ describe('ApplicationSource', () => {
     ['invalid_client', 'client_fault'],
   ])('says of %s that it is %s: only the last is about all that this client has', async (error, kind) => {
     const answer = await fixture({ status: 400, body: { error } }).source.obtain(deadline)
-    expect(answer).toEqual({ kind, oauth: { error } })
+    expect(answer).toEqual({ kind, oauth: { error }, status: 400 })
   })
 
   it.each([

@@ -130,7 +130,12 @@ describe('token with a refresh token', () => {
     await f.refresh(set.refresh_token)
     const application = (await f.token({ grant_type: 'client_credentials' })).body
     expect([set.expires_in, application.expires_in]).toEqual([3600, 30])
-    expect(f.as.mints).toEqual({ authorization_code: 1, refresh_token: 1, client_credentials: 1 })
+    expect(f.as.mints).toEqual({
+      authorization_code: 1,
+      refresh_token: 1,
+      client_credentials: 1,
+      device_code: 0,
+    })
   })
 
   it('is told by introspection what an application asked for: scope and audience', async () => {
