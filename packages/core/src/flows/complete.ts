@@ -103,6 +103,7 @@ async function add(
   const { client, user } = redeemed
   const { userId, accounts } = authority.session.record
   const { subject } = completed
+  const renews = authority.purpose === 'consent' ? { renews: subject } : {}
   if (authority.purpose === 'consent' && authority.account.subject !== subject) {
     await abandon(context, redeemed)
     const message =
@@ -112,7 +113,7 @@ async function add(
   const landing = new Landing(context, redeemed, userId)
   const { account } = landing
   const signedIn = await landed(landing, () =>
-    context.sessions.add({ current: authority.session, account, completed }),
+    context.sessions.add({ current: authority.session, account, ...renews, completed }),
   )
   const isNew = !accounts.some((one) => one.subject === subject)
   context.events.emit('link', { provider: client.provider.id, accountId: user.id, userId, isNew })

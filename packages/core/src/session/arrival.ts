@@ -30,10 +30,34 @@ export async function arrivalOf(
 ): Promise<Arrival> {
   const locator = locatorOf(member.id)
   const { owner } = grant
-  const joined = owner === 'session' ? await index.join(subject, member) : await grant.admit(member)
+  const joining = owner === 'session' ? index.join(subject, member) : grant.admit(member)
+  const joined = await joining.catch(async (error: unknown) => {
+    // Perhaps it has joined all the same, and a session that never will be must not count.
+    await index.leave(subject, member, owner === 'subject' ? subjectGrantId : undefined)
+    throw error
+  })
   const membership = { id: member.id, joinedAt: joined.now }
   const grantId = owner === 'session' ? randomId(128) : subjectGrantId
   const account = { provider, id, subject, owner, grantId, membership }
   if (owner !== 'session') return { locator, account }
   return { locator, account, sealed: { id: grantId, record: grant.seal({ slot: locator, id: grantId }) } }
+}
+
+/** The accounts of a session after one has arrived: in the place of what it was before, else as the last one. */
+export function accountsWith(
+  accounts: readonly SessionAccount[],
+  arrived: SessionAccount,
+): readonly SessionAccount[] {
+  const position = accounts.findIndex(
+    ({ provider, id }) => provider === arrived.provider && id === arrived.id,
+  )
+  const before = accounts[position]
+  return before === undefined ? [...accounts, arrived] : accounts.with(position, since(before, arrived))
+}
+
+/** What is authorized anew is in its session since it was brought there first. */
+function since(before: SessionAccount, arrived: SessionAccount): SessionAccount {
+  const { membership } = arrived
+  if (membership === undefined || before.membership === undefined) return arrived
+  return { ...arrived, membership: { ...membership, joinedAt: before.membership.joinedAt } }
 }

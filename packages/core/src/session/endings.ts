@@ -66,11 +66,13 @@ export class SessionEndings {
    */
   async endAll({ key, membership }: Ending): Promise<EndedSessions> {
     const { notBefore, memberIds } = await this.#index.end(key, this.#absoluteSeconds)
-    const isMeant = (record: SessionRecord, memberId: string): boolean => {
+    // By the time alone: a consent gives the session another place in the index, but makes it no younger.
+    const isMeant = (record: SessionRecord): boolean => {
       const own = membership(record)
-      return own !== undefined && own.id === memberId && own.joinedAt <= notBefore
+      return own !== undefined && own.joinedAt <= notBefore
     }
-    const { done, ...rest } = await settleAll(memberIds.map((id) => this.#endMember(id, isMeant)))
+    const locators = [...new Set(memberIds.map(locatorOf))]
+    const { done, ...rest } = await settleAll(locators.map((locator) => this.#endIfMeant(locator, isMeant)))
     const ended = done.filter((one) => one !== undefined)
     return { count: ended.length, grants: ended.flat(), ...rest }
   }
@@ -117,7 +119,7 @@ export class SessionEndings {
 
   /** After a write that did not happen: takes back the places in the indexes that it was to have. */
   async leave(
-    { userId, membership }: SessionRecord,
+    { userId, membership }: Pick<SessionRecord, 'userId' | 'membership'>,
     current: Session | undefined,
     accounts: readonly SessionAccount[],
   ): Promise<void> {
@@ -125,14 +127,13 @@ export class SessionEndings {
     await Promise.all(accounts.map((account) => this.#leaveSubject(account)))
   }
 
-  async #endMember(
-    memberId: string,
-    isMeant: (record: SessionRecord, memberId: string) => boolean,
+  async #endIfMeant(
+    locator: string,
+    isMeant: (record: SessionRecord) => boolean,
   ): Promise<readonly EndedGrant[] | undefined> {
-    const locator = locatorOf(memberId)
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const session = await this.#slots.peek(locator)
-      if (session === undefined || !isMeant(session.record, memberId)) return undefined
+      if (session === undefined || !isMeant(session.record)) return undefined
       const ended = await this.#endOnce(session)
       if (ended !== 'moved') return ended
     }

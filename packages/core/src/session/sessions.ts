@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts'
 import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { Store } from '../store/store.ts'
-import { arrivalOf, type BroughtAccount } from './arrival.ts'
+import { accountsWith, arrivalOf, type BroughtAccount } from './arrival.ts'
 import {
   type CookieSettings,
   type CookieShape,
@@ -51,6 +51,8 @@ export interface Addition {
   /** As it stood when the login was found to be this session's. */
   readonly current: Session
   readonly account: BroughtAccount
+  /** The subject of the account that must be there still, to be authorized anew. Absent: whether or not it is there. */
+  readonly renews?: string
   readonly completed: CompletedTransaction
 }
 
@@ -138,7 +140,8 @@ export class Sessions {
   /**
    * Adds an account to a session, or replaces its grant there. Login time and user stay; the secret is new, so the old
    * cookie dies in that step.
-   * @throws {LatchkeyError} `store_unavailable`; `login_required`: the session ended or became another user's meanwhile.
+   * @throws {LatchkeyError} `store_unavailable`; `login_required`: the session ended or became another user's meanwhile,
+   *   or the account that it renews was disconnected.
    */
   async add(addition: Addition): Promise<SignedIn> {
     const secret = randomId(256)
@@ -148,6 +151,7 @@ export class Sessions {
       if (outcome !== 'moved') return outcome
       const moved = await this.#slots.load(current.locator)
       if (moved?.record.userId !== current.record.userId) throw signedOut()
+      if (!has(moved, addition.renews)) throw disconnected()
       current = moved
     }
     throw storeUnavailable('contended')
@@ -179,7 +183,11 @@ export class Sessions {
     const expiresAt = loginAt + this.#settings.absoluteSeconds
     const member = newMember(current?.locator ?? randomId(128), expiresAt)
     const arrival = await arrivalOf(request.account, member, this.#index)
-    const joined = await this.#index.join(userKey(userId), member)
+    const joined = await this.#index.join(userKey(userId), member).catch(async (error: unknown) => {
+      const membership = { id: member.id, joinedAt: 0 }
+      await this.endings.leave({ userId, membership }, current, [arrival.account])
+      throw error
+    })
     const record: SessionRecord = {
       user,
       userId,
@@ -201,13 +209,7 @@ export class Sessions {
   ): Promise<SignedIn | 'moved'> {
     const { record } = current
     const arrival = await arrivalOf(account, newMember(current.locator, record.expiresAt), this.#index)
-    const { provider, id } = arrival.account
-    const position = record.accounts.findIndex((one) => one.provider === provider && one.id === id)
-    const accounts = record.accounts.toSpliced(
-      position === -1 ? record.accounts.length : position,
-      position === -1 ? 0 : 1,
-      arrival.account,
-    )
+    const accounts = accountsWith(record.accounts, arrival.account)
     const next = { ...record, accounts, secretDigest: secretDigest(secret), completed }
     return this.#write({ current, record: next, arrival }, secret)
   }
@@ -275,8 +277,17 @@ export class Sessions {
   }
 }
 
+function has({ record }: Session, subject: string | undefined): boolean {
+  return subject === undefined || record.accounts.some((one) => one.subject === subject)
+}
+
 function secretDigest(secret: string): string {
   return digest('session secret', secret)
+}
+
+function disconnected(): LatchkeyError {
+  const message = 'The account was disconnected before it was authorized anew. Add it again.'
+  return new LatchkeyError('login_required', message, { reason: 'no_account' })
 }
 
 /** The session that something was to be done to is no longer there. */
