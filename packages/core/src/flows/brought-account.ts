@@ -2,7 +2,7 @@ import { type ErrorCode, LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
-import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
+import { type KeptAccount, type KeptAccounts, keptSeconds } from '../session/kept-accounts.ts'
 import { type GrantOwner, subjectGrantId } from '../session/record.ts'
 import type { BroughtAccount } from '../session/sessions.ts'
 import type { GrantRef, Joined, Member } from '../store/store.ts'
@@ -106,14 +106,8 @@ export class Landing {
   }
 
   async #admit(owner: 'subject' | 'user', account: KeptAccount, member: Member): Promise<Joined> {
-    const { kept } = this.#context
-    if (owner === 'subject') return this.#bring(owner, account, member)
-    // First the list: its user could neither use nor disconnect a grant that is not on it.
-    await kept.add(this.#userId, account)
-    return this.#bring(owner, account, member).catch(async (error: unknown) => {
-      if (isOf('account_in_use', error)) await kept.remove(this.#userId, account.subject)
-      throw error
-    })
+    const bring = (): Promise<Joined> => this.#bring(owner, account, member)
+    return owner === 'subject' ? bring() : onList(this.#context.kept, this.#userId, account, bring)
   }
 
   async #bring(
@@ -156,6 +150,25 @@ export class Landing {
   async #isInUse(): Promise<boolean> {
     const grant = await this.#context.vault.read({ ref: subjectRef(this.account.subject) })
     return grant?.state === 'live' && isSameGrant(grant.tokens, this.#redeemed.code.tokens)
+  }
+}
+
+/**
+ * Brings an account after it is on its user's list: a grant that is not on it could neither be used nor disconnected.
+ * An entry without a grant of the user's counts for nothing.
+ */
+export async function onList<Result>(
+  kept: KeptAccounts,
+  userId: string,
+  account: KeptAccount,
+  bring: () => Promise<Result>,
+): Promise<Result> {
+  await kept.add(userId, account)
+  try {
+    return await bring()
+  } catch (error) {
+    if (isOf('account_in_use', error)) await kept.remove(userId, account.subject)
+    throw error
   }
 }
 

@@ -39,11 +39,14 @@ export class ScriptedSignInClient implements SignInClient {
   readonly requests: AuthorizationRequest[] = []
   readonly exchanges: Exchange[] = []
   readonly revoked: string[] = []
+  readonly refreshed: TokenSet[] = []
+  /** What the next refreshes are answered. */
+  readonly answers: ((tokens: TokenSet) => TokenAnswer | Promise<TokenAnswer>)[] = []
   person: Omit<User, 'provider'> = { id: 'ada', name: 'Ada' }
   /** What the server grants; absent: what was asked for. */
   grants: readonly string[] | undefined
   beforeUrl: () => void | Promise<void> = () => {}
-  beforeProfile: () => void | Promise<void> = () => {}
+  beforeProfile: (tokens: TokenSet) => void | Promise<void> = () => {}
   beforeExchange: () => void | Promise<void> = () => {}
   revocation: () => Promise<boolean> = async () => true
 
@@ -110,8 +113,8 @@ export class ScriptedSignInClient implements SignInClient {
     }
   }
 
-  async profile(): Promise<UserProfile> {
-    await this.beforeProfile()
+  async profile({ tokens }: RedeemedCode): Promise<UserProfile> {
+    await this.beforeProfile(tokens)
     return { user: { ...this.person, provider: this.provider.id }, claims: { ...this.person } }
   }
 
@@ -119,8 +122,11 @@ export class ScriptedSignInClient implements SignInClient {
     return tokens.refreshToken !== undefined
   }
 
-  async refresh(): Promise<TokenAnswer> {
-    throw new Error('The flows refresh nothing.')
+  async refresh(tokens: TokenSet): Promise<TokenAnswer> {
+    this.refreshed.push(tokens)
+    const answer = this.answers.shift()
+    if (answer === undefined) throw new Error('A refresh was sent that the test did not expect.')
+    return answer(tokens)
   }
 
   async revoke(tokens: TokenSet): Promise<boolean> {
@@ -194,12 +200,17 @@ export class FlowsFixture {
     const absoluteSeconds = 30 * 86_400
     const settings = { idleSeconds: 86_400, absoluteSeconds, cookie }
     this.sessions = new Sessions({ store, sealer, clock, log, settings })
-    this.vault = new Vault({ store, sealer, clock, events: this.#events, log })
+    this.vault = this.anotherVault()
     this.kept = new KeptAccounts({ store: store.users, sealer, log, absoluteSeconds })
   }
 
   get store(): Store {
     return this.watched.store
+  }
+
+  anotherVault(): Vault {
+    const { clock, log, sealer, store } = this
+    return new Vault({ store, sealer, clock, events: this.#events, log })
   }
 
   get client(): ScriptedSignInClient {
@@ -208,9 +219,9 @@ export class FlowsFixture {
     return first
   }
 
-  /** Another process with the same store. */
-  flows(): Flows {
-    const { settings, sessions, store, vault, kept, sealer, clock, log } = this
+  /** Another process with the same store; with a vault of its own it shares no refresh with this one. */
+  flows(vault: Vault = this.vault): Flows {
+    const { settings, sessions, store, kept, sealer, clock, log } = this
     return new Flows({ settings, sessions, store, vault, kept, sealer, clock, log, events: this.#events })
   }
 

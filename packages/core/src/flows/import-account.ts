@@ -2,11 +2,12 @@ import { digest } from '../crypto/digest.ts'
 import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
+import type { User } from '../protocol/user.ts'
 import { keptSeconds } from '../session/kept-accounts.ts'
 import type { GrantRef } from '../store/store.ts'
 import type { GrantHandle } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
-import { aliveCheck, subjectRef } from './brought-account.ts'
+import { aliveCheck, onList, subjectRef } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 import type { SignInClient, UserProfile } from './sign-in-client.ts'
 
@@ -20,6 +21,11 @@ export interface ImportRequest {
 }
 
 const imported = 'imported'
+/**
+ * More than a refresh ever runs ahead of expiry: one that ran beside the import would spend the refresh token that is
+ * just being kept.
+ */
+const minTtlSeconds = 90
 
 /**
  * Keeps an account for a user by tokens from elsewhere. They get a place in the store first and are refreshed there
@@ -33,36 +39,56 @@ export async function importAccount(
   context: FlowContext,
   { client, userId, tokens, authorizedAt }: ImportRequest,
 ): Promise<void> {
-  const { store, vault, kept } = context
-  const { id: provider } = client.provider
-  const handle: GrantHandle = {
-    ref: placeFor(client, userId, tokens),
-    client,
-    account: { provider, id: imported },
-  }
+  const { store, vault } = context
+  const account = { provider: client.provider.id, id: imported }
+  const handle = { ref: placeFor(client, userId, tokens), client, account }
   const first = { state: 'live', tokens, authorizedAt, refreshCount: 0 } as const
   await store.grants.create(handle.ref, vault.seal(handle.ref, first), keptSeconds)
-  const standing = await vault.read(handle)
-  if (standing?.state === 'ended' && standing.reason === imported) return
-  const { user } = await profileOf(vault, handle, client)
-  const current = await store.grants.read(handle.ref)
-  const newest = current && vault.open(handle.ref, current)
-  if (current === undefined || newest?.state !== 'live') throw dead(provider)
+  if (await isDone(vault, handle)) return
+  try {
+    const { user } = await profileOf(vault, handle, client)
+    await keep(context, handle, userId, user)
+  } catch (error) {
+    // Another call with the same tokens was faster.
+    if (await isDone(vault, handle).catch(() => false)) return
+    throw error
+  }
+}
+
+async function isDone(vault: Pick<Vault, 'read'>, { ref }: Pick<GrantHandle, 'ref'>): Promise<boolean> {
+  const standing = await vault.read({ ref })
+  return standing?.state === 'ended' && standing.reason === imported
+}
+
+/** Moves the tokens from their place to the account that they turned out to be of. */
+async function keep(
+  { store, vault, kept }: FlowContext,
+  { ref, client }: GrantHandle & { readonly client: SignInClient },
+  userId: string,
+  user: User,
+): Promise<void> {
+  const { id: provider } = client.provider
+  // What this process could not save yet is newer than what stands there.
+  const newest = await vault.read({ ref })
+  const standing = await store.grants.read(ref)
+  if (newest?.state !== 'live' || standing === undefined) throw dead(provider)
+  const { tokens, authorizedAt } = newest
   const subject = subjectKey(client, user.id)
-  await vault.subjectGrants.bring({
-    ref: subjectRef(subject),
-    tokens: newest.tokens,
-    requestedScope: newest.tokens.scope,
-    holder: userId,
-    member: undefined,
-    ttlSeconds: keptSeconds,
-    isAlive: aliveCheck(client, { tokens: newest.tokens }),
-    authorizedAt,
-    yields: true,
-  })
-  await kept.add(userId, { provider, id: user.id, subject })
+  await onList(kept, userId, { provider, id: user.id, subject }, () =>
+    vault.subjectGrants.bring({
+      ref: subjectRef(subject),
+      tokens,
+      requestedScope: tokens.scope,
+      holder: userId,
+      member: undefined,
+      ttlSeconds: keptSeconds,
+      isAlive: aliveCheck(client, { tokens }),
+      authorizedAt,
+      yields: true,
+    }),
+  )
   const done = { state: 'ended', reason: imported, scope: [], authorizedAt, refreshCount: 0 } as const
-  await store.grants.commit(handle.ref, current.version, vault.seal(handle.ref, done))
+  await store.grants.commit(ref, standing.version, vault.seal(ref, done))
 }
 
 /** Where these very tokens of this user wait until it is known whose they are. */
@@ -77,12 +103,12 @@ async function profileOf(
   handle: GrantHandle,
   client: SignInClient,
 ): Promise<UserProfile> {
-  const tokens = await vault.fresh(handle, { minTtlSeconds: 0 })
+  const tokens = await vault.fresh(handle, { minTtlSeconds })
   try {
     return await client.profile({ tokens })
   } catch (error) {
     if (!LatchkeyError.is(error) || error.reason !== 'userinfo_unauthorized') throw error
-    const renewed = await vault.fresh(handle, { minTtlSeconds: 0, rejectedToken: tokens.accessToken })
+    const renewed = await vault.fresh(handle, { minTtlSeconds, rejectedToken: tokens.accessToken })
     if (renewed.accessToken === tokens.accessToken) throw dead(client.provider.id)
     return client.profile({ tokens: renewed })
   }
