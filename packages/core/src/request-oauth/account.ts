@@ -128,18 +128,18 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   }
 
   #authorized(): Promise<AuthorizedAccess> {
-    this.#access ??= this.#handle().then(
-      ({ handle, client }) => {
-        const { vault, dispatcher } = this.#parts
-        return new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
-      },
-      (error: unknown) => {
-        // The next call looks the provider up again.
-        this.#access = undefined
-        throw error
-      },
-    )
+    this.#access ??= this.#makeAccess().catch((error: unknown) => {
+      // A job may hold this object for long, and its next call finds the provider perhaps.
+      this.#access = undefined
+      throw error
+    })
     return this.#access
+  }
+
+  async #makeAccess(): Promise<AuthorizedAccess> {
+    const { vault, dispatcher } = this.#parts
+    const { handle, client } = await this.#handle()
+    return new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
   }
 
   async #status(): Promise<AccountStatus> {
