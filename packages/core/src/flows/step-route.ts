@@ -1,6 +1,7 @@
 import type { Session } from '../session/sessions.ts'
 import { addressUnderBaseUrl, baseUrlOf, loginLink, ownOrigins } from './addresses.ts'
 import { rawQuery } from './authorization-response.ts'
+import { accountAt } from './consent.ts'
 import type { FlowContext } from './context.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { requestedReturnTo, requireDocument } from './login.ts'
@@ -69,14 +70,15 @@ function requestedStep(
   context: FlowContext,
   request: PlainRequest,
   session: Session,
-  { provider }: SignInClient,
+  client: SignInClient,
   purpose: Step['purpose'],
 ): Step {
+  const { provider } = client
   const ticket = new URLSearchParams(rawQuery(request.url)).get('t')
   if (ticket !== null) return openStep(context, session, { purpose, provider: provider.id }, ticket)
   const returnTo = requestedReturnTo(context, request)
   const plain = { provider: provider.id, scope: [], prompt: undefined, params: undefined, returnTo }
-  const account = session.record.accounts.find((one) => one.provider === provider.id)
+  const account = accountAt(session, client)
   if (purpose === 'link' || account === undefined) return { purpose: 'link', ...plain }
   return { purpose: 'consent', subject: account.subject, ...plain }
 }
