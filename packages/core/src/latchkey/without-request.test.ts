@@ -72,3 +72,116 @@ describe('auth.createSession()', () => {
     })
   })
 })
+
+describe('auth.user()', () => {
+  const tokens = { accessToken: 'access', refreshToken: 'refresh', expiresAt: 4_000_000_000 }
+
+  it('is undefined where nothing is known: no account is kept and nobody is signed in', async () => {
+    const auth = compose()
+    expect(await auth.user('example:ada')).toBeUndefined()
+    await auth.createSession({ ...session, tokens })
+    const user = await auth.user('example:ada')
+    expect([user?.userId, user?.accounts]).toEqual(['example:ada', []])
+    await user?.logout()
+    expect(await auth.user('example:ada')).toBeUndefined()
+  })
+
+  it('has the accounts that its user keeps, also when nobody is signed in', async () => {
+    const auth = compose({ keepAccounts: true })
+    await auth.createSession({ ...session, tokens, userId: 'number 1' })
+    await (await auth.user('number 1'))?.logout()
+    const user = await auth.user('number 1')
+    expect(user?.accounts.map(({ provider, id }) => [provider, id])).toEqual([['example', 'ada']])
+    expect(await user?.accessToken()).toEqual({
+      value: 'access',
+      tokenType: 'Bearer',
+      expiresAt: 4_000_000_000,
+      scope: [],
+    })
+    expect(await auth.user('example:ada')).toBeUndefined()
+  })
+
+  it.each([
+    ['nothing', undefined],
+    ['a number. Pass String(id).', 7],
+    ['text of 0 characters', ''],
+    ['text of 513 characters', 'x'.repeat(513)],
+    ['an object', { id: 'ada' }],
+  ])('takes no user id that is %s', async (what, value) => {
+    await expect(compose().user(value as string)).rejects.toMatchObject({
+      code: 'invalid_options',
+      message: expect.stringContaining(what),
+    })
+  })
+})
+
+describe('auth.endSessions()', () => {
+  it('ends the sessions of an account on all devices, and says how many', async () => {
+    const auth = compose()
+    const cookies = await Promise.all([auth.createSession(session), auth.createSession(session)])
+    const other = await auth.createSession({ provider: 'example', user: { id: 'grace' } })
+    expect(await auth.endSessions({ provider: 'example', id: 'ada' })).toBe(2)
+    const alive = [...cookies, other].map(
+      async ({ cookie }) => (await auth.from({ headers: { cookie } })).userId,
+    )
+    expect(await Promise.all(alive)).toEqual([undefined, undefined, 'example:grace'])
+    expect(await auth.endSessions({ provider: 'example', id: 'ada' })).toBe(0)
+  })
+
+  it.each([
+    ['takes one object', 'example:ada'],
+    ['takes one object', null],
+    ['knows no "user"', { provider: 'example', user: 'ada' }],
+    ['There is no provider "unknown"', { provider: 'unknown', id: 'ada' }],
+    ['id must be', { provider: 'example' }],
+    ['id must be', { provider: 'example', id: 7 }],
+  ])('refuses what names no account: %s', async (message, account) => {
+    await expect(compose().endSessions(account as never)).rejects.toMatchObject({
+      code: 'invalid_options',
+      message: expect.stringContaining(message),
+    })
+  })
+})
+
+describe('auth.importAccount()', () => {
+  const account = { userId: 'number 1', provider: 'example', tokens: { accessToken: 'access' } } as const
+
+  it('says what to set where accounts are not kept', async () => {
+    await expect(compose().importAccount(account)).rejects.toMatchObject({
+      code: 'invalid_options',
+      message: expect.stringContaining('keepAccounts: true'),
+    })
+  })
+
+  it.each([
+    ['takes one object', 'invalid_options', undefined],
+    ['knows no "user"', 'invalid_options', { ...account, user: 'ada' }],
+    ['a user id is text', 'invalid_options', { ...account, userId: undefined }],
+    ['No provider "unknown"', 'not_supported', { ...account, provider: 'unknown' }],
+    ['tokens must be an object', 'invalid_options', { ...account, tokens: undefined }],
+    ['tokens.accessToken', 'invalid_options', { ...account, tokens: {} }],
+  ])('refuses what cannot be kept: %s', async (message, code, value) => {
+    await expect(compose({ keepAccounts: true }).importAccount(value as never)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    })
+  })
+})
+
+describe('auth.from()', () => {
+  it('answers nothing: login and logout say where they belong', async () => {
+    const auth = compose()
+    const { cookie } = await auth.createSession(session)
+    const oauth = await auth.from({ headers: { cookie } })
+    const refusal = { code: 'not_supported', message: expect.stringContaining('in a route handler') }
+    await expect(oauth.login({ provider: 'example' })).rejects.toMatchObject(refusal)
+    await expect(oauth.logout()).rejects.toMatchObject(refusal)
+    expect((await auth.from({ headers: { cookie } })).isAuthenticated).toBe(true)
+  })
+
+  it('knows a stranger', async () => {
+    const oauth = await compose().from({ headers: {} })
+    expect([oauth.isAuthenticated, oauth.accounts]).toEqual([false, []])
+    expect(() => oauth.requireUser()).toThrow(expect.objectContaining({ reason: 'signed_out' }))
+  })
+})

@@ -83,7 +83,15 @@ export class WithoutRequest<Id extends string> {
   }
 
   async endSessions(account: { readonly provider: Id; readonly id: string }): Promise<number> {
-    requireShape('auth.endSessions()', account, { provider: true, id: true })
+    const call = 'auth.endSessions()'
+    requireShape(call, account, { provider: true, id: true })
+    const { id }: { readonly id: unknown } = account
+    if (typeof id !== 'string') {
+      const fix = typeof id === 'number' ? ' Pass String(id).' : ''
+      throw invalidOption(
+        `${call}: id must be the user's id at the provider as text, not ${kindOf(id)}.${fix}`,
+      )
+    }
     return this.#parts.flows.endSessions(account)
   }
 
