@@ -47,6 +47,15 @@ describe('Sealer', () => {
     expect(faultOf(() => old.open(binding, mixed.seal(binding, text)))).toBe('unknown_key')
   })
 
+  it('tells what its first secret sealed from what another did', () => {
+    const [old, mixed] = [new Sealer([oldSecret]), new Sealer([newSecret, oldSecret])]
+    const binding = { kind: 'grant', name: 'one' } as const
+    const seals = [old, mixed].map((sealer) => sealer.seal(binding, text))
+    expect(seals.map((sealed) => mixed.isUpToDate(sealed))).toEqual([false, true])
+    expect(seals.map((sealed) => old.isUpToDate(sealed))).toEqual([true, false])
+    expect(mixed.isUpToDate(Buffer.alloc(0))).toBe(false)
+  })
+
   it('tells a newer format from a broken value', () => {
     const sealer = new Sealer([newSecret])
     const binding = { kind: 'grant', name: 'one' } as const

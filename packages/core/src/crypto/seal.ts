@@ -70,6 +70,11 @@ export class Sealer {
     return Buffer.concat([header, salt, nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
   }
 
+  /** True for a value under the secret that seals now. One under another is lost when that secret is taken away. */
+  isUpToDate(sealed: Uint8Array): boolean {
+    return this.#keys[0]?.id.equals(sealed.subarray(1, headerLength)) ?? false
+  }
+
   /** @throws {SealError} when the value was not sealed by one of our secrets for exactly this binding. */
   open(binding: SealBinding, sealed: Uint8Array): Uint8Array {
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)

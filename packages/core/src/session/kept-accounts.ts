@@ -44,7 +44,10 @@ export class KeptAccounts {
    */
   async list(userId: string): Promise<readonly KeptAccount[]> {
     const record = await this.#store.read(userKey(userId), this.#ttlSeconds)
-    return (record && this.#open(userId, record)) ?? []
+    const accounts = record && this.#open(userId, record)
+    if (record === undefined || accounts === undefined) return []
+    if (!this.#sealer.isUpToDate(record.sealed)) await this.#sealAnew(userId)
+    return accounts
   }
 
   /** Adds an account, once. @throws {LatchkeyError} `store_unavailable` */
@@ -60,6 +63,11 @@ export class KeptAccounts {
     return this.#change(userId, (accounts) => accounts.filter((one) => one.subject !== subject))
   }
 
+  /** So that a secret can be taken away some time after it was replaced. Not done now, it is done at the next look. */
+  async #sealAnew(userId: string): Promise<void> {
+    await this.#change(userId, (accounts) => accounts).catch(() => {})
+  }
+
   async #change(
     userId: string,
     change: (accounts: readonly KeptAccount[]) => readonly KeptAccount[],
@@ -70,7 +78,8 @@ export class KeptAccounts {
       // One that was tampered with lists nothing any more, and must not keep its user from a new list for ever.
       const accounts = (standing && this.#open(userId, standing)) ?? []
       const next = change(accounts)
-      if (next.length === accounts.length) return
+      const isUpToDate = standing === undefined || this.#sealer.isUpToDate(standing.sealed)
+      if (next.length === accounts.length && isUpToDate) return
       const record = this.#seal(userId, next)
       const write = (): Promise<'written' | 'moved'> =>
         this.#store.write(key, standing?.version, record, this.#ttlSeconds)
