@@ -31,6 +31,12 @@ describe('the example second-account', () => {
     expect(characters).toMatchObject([{ information: { name: 'Ada' } }, {}])
   })
 
+  it('could do without a route of its own: a form may go to Latchkey’s', async () => {
+    const { ada, baseUrl } = await signedIn()
+    const consent = await ada.post(`${baseUrl}/login/exbo/link?returnTo=/characters`)
+    expect((await ada.submit(consent, { button: 'Ada' })).url).toBe(`${baseUrl}/characters`)
+  })
+
   it('adds nothing when the user says no there', async () => {
     const { ada, home, baseUrl } = await signedIn()
     const consent = await ada.submit(home, { button: 'Add EXBO' })
