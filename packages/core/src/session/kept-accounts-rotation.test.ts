@@ -12,7 +12,12 @@ function fixture() {
   const log = new RecordingLog()
   const watched = new WatchedStore(new TestClock({ frozen: true, startAt }), log)
   const withSecrets = (...own: [string, ...string[]]) =>
-    new KeptAccounts({ store: watched.store.users, sealer: new Sealer(own), log })
+    new KeptAccounts({
+      store: watched.store.users,
+      sealer: new Sealer(own),
+      log,
+      absoluteSeconds: 30 * 86_400,
+    })
   return { watched, withSecrets }
 }
 
