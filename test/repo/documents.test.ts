@@ -29,3 +29,25 @@ describe('the README', () => {
     },
   )
 })
+
+describe('the README of @latchkey/express', () => {
+  const readme = read('packages/express/README.md')
+  it.each([
+    ['option', 'packages/core/src/options.ts', /NamesOf<LatchkeyOptions> = \{(.*?)\n\}/s],
+    ['error code', 'packages/core/src/errors.ts', /statusOfCode = \{(.*?)\n\}/s],
+    ['event', 'packages/core/src/events.ts', /NamesOf<LatchkeyEvents> = \{(.*?)\n\}/s],
+    ['member of auth', 'packages/express/src/middleware.ts', /coreMembers = \[(.*?)\n\]/s],
+    ['member of req.oauth', 'packages/core/src/request-oauth.ts', /interface RequestAccess[^{]*\{(.*?)\n\}/s],
+    [
+      'member of an account',
+      'packages/core/src/request-oauth/account.ts',
+      /interface Account<[^{]*\{(.*?)\n\}/s,
+    ],
+    ['member of ApiAccess', 'packages/core/src/fetch/api-access.ts', /interface ApiAccess \{(.*?)\n\}/s],
+  ])('names every %s', (_, file, list) => {
+    const [, inside = ''] = list.exec(read(file)) ?? []
+    const names = [...inside.matchAll(/^ {2}(?:readonly )?'?(\w+)'?[:,]/gm)].map(([, name = '']) => name)
+    expect(names.length).toBeGreaterThan(2)
+    expect(names.filter((name) => !new RegExp(`[\`.]${name}\\b`).test(readme))).toEqual([])
+  })
+})
