@@ -7,6 +7,7 @@ const auth = latchkey({ providers: [spotify(), exbo()] })
 const notes = new Map<string, readonly string[]>()
 const app = express()
 app.use(auth)
+app.get('/', (_req, res) => res.send('<a href="/notes">Notes</a> <a href="/tracks">Tracks</a>'))
 
 // Anybody who is signed in, whichever way.
 app.get('/notes', auth.requireLogin(), (req, res) => {

@@ -5,7 +5,7 @@ describe('the example guard', () => {
   it('lets anybody who is signed in keep notes, each their own', async () => {
     const { baseUrl, browser } = await runExample('guard')
     const ada = browser()
-    const choice = await ada.get(`${baseUrl}/notes`)
+    const choice = await ada.click(await ada.get(baseUrl), 'Notes')
     const consent = await ada.click(choice, 'Sign in with EXBO')
     const notes = await ada.submit(consent, { button: 'Ada' })
     expect(notes.url).toBe(`${baseUrl}/notes`)
