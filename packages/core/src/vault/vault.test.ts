@@ -121,6 +121,24 @@ describe('Vault.fresh, in one process', () => {
     expect(fixture.client.sent).toEqual([])
   })
 
+  it('case 89: looks for a sign-in elsewhere once for all who are refused a young token, for 3 seconds', async () => {
+    let reads = 0
+    const f = new VaultFixture({ exclusive: true }, (call, moment) => {
+      if (call === 'grants.read' && moment === 'before') reads += 1
+    })
+    const { accessToken: rejectedToken } = await f.signIn()
+    const refused = () => f.vault.fresh(f.handle, { minTtlSeconds: 0, rejectedToken })
+    const first = Promise.all(Array.from({ length: 50 }, refused))
+    await f.pass(2)
+    const late = Promise.all(Array.from({ length: 50 }, refused))
+    await f.pass(1.5)
+    const tokens = [...(await first), ...(await late)]
+    expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set([rejectedToken]))
+    expect(f.client.sent).toEqual([])
+    // Each looks once by itself, and every tenth of a second one looks for them all.
+    expect(reads).toBeLessThanOrEqual(100 + 32)
+  })
+
   it('gives a refused token back unrefreshed when there is no refresh token', async () => {
     const fixture = new VaultFixture()
     const { refreshToken: _, ...tokens } = await fixture.signIn()

@@ -60,6 +60,7 @@ export class Vault {
   readonly #records: GrantRecords
   readonly #parts: RefreshParts
   readonly #refreshes = new SingleFlight<RefreshOutcome>()
+  readonly #signInsElsewhere = new SingleFlight<OpenedGrant | undefined>()
   readonly #quietUntil = new LruMap<number>(rememberedQuiet)
   /** Grants that lie in their subject's slot: how sign-ins get into them. */
   readonly subjectGrants: SubjectGrants
@@ -160,7 +161,8 @@ export class Vault {
 
   /**
    * A young token was refused. Where a new token set kills all earlier ones, another device may be signing in just now:
-   * then its token set is about to be stored.
+   * then its token set is about to be stored. Whoever is refused later waits no longer than the first, and looks no
+   * more often.
    */
   async #movedBySignIn(
     handle: GrantHandle,
@@ -169,7 +171,9 @@ export class Vault {
     need: Need,
   ): Promise<OpenedGrant | undefined> {
     if (!handle.client.provider.exclusive || tokens.accessToken !== need.rejectedToken) return undefined
-    return this.#records.moved(handle, opened, waitForSignInSeconds)
+    return this.#signInsElsewhere.run(`${grantName(handle.ref)} ${opened.version}`, () =>
+      this.#records.moved(handle, opened, waitForSignInSeconds),
+    )
   }
 
   // 1. In this process one refresh per grant at a time. It belongs to no caller, so none can cancel it.
