@@ -54,6 +54,23 @@ describe('MetadataSource', () => {
     expect(await client.authorizationUrl(request)).toMatch(/^https:\/\/as\.example\/authorize\?/)
   })
 
+  it('case 89: costs the server one request a second once it has failed ten times in a row', async () => {
+    const { client, server } = clientFixture(openidProvider())
+    server.on(discoveryUrl, 'refused')
+    for (let visitor = 0; visitor < 100; visitor += 1)
+      expect(await rejection(client.authorizationUrl(request))).toMatchObject({ code: 'as_unavailable' })
+    expect(server.to(discoveryUrl)).toHaveLength(10)
+    for (let second = 0; second < 5; second += 1) {
+      server.clock.advance(1)
+      for (let visitor = 0; visitor < 20; visitor += 1) await rejection(client.authorizationUrl(request))
+    }
+    expect(server.to(discoveryUrl)).toHaveLength(15)
+    server.on(discoveryUrl, { body: discoveryDocument })
+    // A clock that was set back makes no failure last longer.
+    server.clock.seconds -= 3_600
+    expect(await client.authorizationUrl(request)).toMatch(/^https:\/\/as\.example\/authorize\?/)
+  })
+
   it('keeps the last good document for a day while the endpoint is down', async () => {
     const { client, server } = clientFixture(openidProvider())
     await client.authorizationUrl(request)

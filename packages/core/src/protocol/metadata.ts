@@ -38,6 +38,9 @@ const freshSeconds = 3600
 const staleSeconds = 24 * 3600
 /** After a failure with a good document at hand. */
 const retrySeconds = 60
+/** After many failures in a row without one: visitors come faster than a server recovers. */
+const believedSeconds = 1
+const manyFailures = 10
 
 /**
  * The metadata of one authorization server: configured, or discovered at first use and cached.
@@ -54,6 +57,8 @@ export class MetadataSource {
   readonly #origins = new Map<EndpointName, string>()
   #known: { readonly metadata: ServerMetadata; readonly fetchedAt: number } | undefined
   #nextFetchAt = 0
+  #failures = 0
+  #lastFailure: { readonly error: unknown; readonly at: number } | undefined
   #fetching: Promise<ServerMetadata> | undefined
 
   constructor(deps: { provider: Provider; transport: Transport; clock: Clock; log: Logger }) {
@@ -77,13 +82,15 @@ export class MetadataSource {
     if (known !== undefined && (age < freshSeconds || (age < staleSeconds && now < this.#nextFetchAt))) {
       return known.metadata
     }
+    const serves = known !== undefined && age < staleSeconds
+    if (!serves && this.#fetching === undefined) this.#throwBelieved(now)
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = undefined
     })
     try {
       return await this.#fetching
     } catch (error) {
-      if (known === undefined || age >= staleSeconds) throw error
+      if (!serves) throw error
       return known.metadata
     }
   }
@@ -102,9 +109,12 @@ export class MetadataSource {
       const metadata = readMetadata(document, this.#provider)
       this.#pinOrigins(metadata)
       this.#known = { metadata, fetchedAt: now }
+      this.#failures = 0
       return metadata
     } catch (error) {
       this.#nextFetchAt = now + retrySeconds
+      this.#failures += 1
+      this.#lastFailure = { error, at: this.#clock.now() }
       const reason = LatchkeyError.is(error) ? error.reason : undefined
       this.#log.warn(
         { event: 'metadata.rejected', provider: id, reason },
@@ -112,6 +122,12 @@ export class MetadataSource {
       )
       throw error
     }
+  }
+
+  /** A flood of visitors costs the server one request a second. */
+  #throwBelieved(now: number): void {
+    const { error, at } = this.#lastFailure ?? { at: Number.NEGATIVE_INFINITY }
+    if (this.#failures >= manyFailures && Math.abs(now - at) < believedSeconds) throw error
   }
 
   // Whoever can change the document must not be able to lead codes, secrets and refresh tokens to another host.
