@@ -3,6 +3,10 @@ import type { TokenAnswer } from '../protocol/token.ts'
 import type { Attempt, AttemptFailure } from '../store/store.ts'
 
 const defaultCoolDownSeconds = 10
+/** How long a sign-in elsewhere may take from its code exchange to its commit before nobody waits for it. */
+export const waitForSignInSeconds: number = 3
+/** So long the note of such a wait holds. A little longer: what comes of it is told before anybody else tries. */
+export const settlingSeconds: number = waitForSignInSeconds + 1
 /** So far apart may the clocks of two processes be. */
 const clockDifferenceSeconds = 60
 

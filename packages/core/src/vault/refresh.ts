@@ -20,6 +20,8 @@ import {
   isUnknown,
   loginRequired,
   type Refused,
+  settlingSeconds,
+  waitForSignInSeconds,
 } from './refresh-failure.ts'
 import { type RefreshOutcome, renewableGrant, settledBy } from './refresh-outcome.ts'
 import type { Refusals } from './refusals.ts'
@@ -103,6 +105,13 @@ export class Refresh {
       if (client.obtain !== undefined) return this.#fail({ kind: 'refused', oauth: answer.oauth }, sends - 1)
       return this.#end(answer.oauth.error, sends)
     }
+    // A sign-in elsewhere explains any refusal, and how an exclusive provider words it is not always known.
+    if (answer.kind === 'refused' && client.provider.exclusive && client.obtain === undefined) {
+      const newer = await this.#storedBySignIn(sends)
+      if (newer !== undefined) return { kind: 'grant', opened: newer }
+      // To note the failure. Not taken: a sign-in is about to store its tokens, and needs no note.
+      await this.#lease.take().catch(storeIsAway)
+    }
     // A request that was surely not carried out does not count as a send.
     return this.#fail(answer, isUnknown(answer) ? sends : sends - 1)
   }
@@ -176,11 +185,10 @@ export class Refresh {
   async #storedBySignIn(sends: number): Promise<OpenedGrant | undefined> {
     const { records, clock } = this.#parts
     const now = clock.now()
-    const coolDownUntil = now + waitForUnknownCommitSeconds
-    const note = { version: this.#seen.version, startedAt: now, sends, coolDownUntil }
-    await this.#lease.mark(note, waitForUnknownCommitSeconds).catch(storeIsAway)
+    const note = { version: this.#seen.version, startedAt: now, sends, coolDownUntil: now + settlingSeconds }
+    await this.#lease.mark(note, settlingSeconds).catch(storeIsAway)
     await this.#lease.release()
-    return records.moved(this.#handle, this.#seen, waitForUnknownCommitSeconds)
+    return records.moved(this.#handle, this.#seen, waitForSignInSeconds)
   }
 
   // 8. Everything else ends nothing: the failure is noted for all processes, and a cool-down runs.

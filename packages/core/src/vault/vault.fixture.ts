@@ -116,6 +116,21 @@ export class VaultFixture {
     return grant.tokens
   }
 
+  /** Stores a token set as a sign-in on another device does, where a new one kills all earlier ones. */
+  async signInElsewhere(generation: number, { vault }: Pick<FixtureProcess, 'vault'> = this): Promise<void> {
+    const { stored } = await vault.subjectGrants.bring({
+      ref: this.ref,
+      tokens: this.issue(generation),
+      requestedScope: ['read'],
+      holder: undefined,
+      member: { id: `device-${generation}`, expiresAt: this.clock.now() + 86_400 },
+      ttlSeconds: 86_400,
+      isAlive: async () => true,
+      authorizedAt: this.clock.now(),
+    })
+    if (stored !== 'ours') throw new Error(`The sign-in found another newer one: ${stored}`)
+  }
+
   /** Answers the next refresh with generation `generation`. */
   willAnswer(
     generation: number,
@@ -186,7 +201,12 @@ export function steppedStore(store: Store, step: Step): Store {
         }
       },
     })
-  return { ...store, grants: stepped(store.grants, 'grants'), leases: stepped(store.leases, 'leases') }
+  return {
+    ...store,
+    grants: stepped(store.grants, 'grants'),
+    leases: stepped(store.leases, 'leases'),
+    subjects: stepped(store.subjects, 'subjects'),
+  }
 }
 
 /** Called around each store call: `before` it happens, `after` it happened. A throw is what the caller sees. */

@@ -12,7 +12,7 @@ import { GrantRecords, type OpenedGrant } from './grant-records.ts'
 import { HeldCommits } from './held-commits.ts'
 import { Lease } from './lease.ts'
 import { Refresh, type RefreshParts } from './refresh.ts'
-import { failureError, isBeingSettled, loginRequired } from './refresh-failure.ts'
+import { failureError, isBeingSettled, loginRequired, waitForSignInSeconds } from './refresh-failure.ts'
 import { type RefreshOutcome, renewableGrant, settledBy } from './refresh-outcome.ts'
 import { Refusals } from './refusals.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -20,8 +20,6 @@ import { SubjectGrants } from './subject-grants.ts'
 import { assess, isUsable, type Need, type Verdict } from './token-set.ts'
 
 const waitForOtherMs = 15_000
-/** How long a sign-in elsewhere may take from its code exchange to its commit before nobody waits for it. */
-const waitForSignInSeconds = 3
 /** After a refresh ahead that brought nothing, the next one waits this long. */
 const quietSeconds = 1
 const rememberedQuiet = 5_000
