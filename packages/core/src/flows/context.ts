@@ -7,6 +7,7 @@ import type { Sessions } from '../session/sessions.ts'
 import type { Transactions } from '../session/transaction.ts'
 import type { Store } from '../store/store.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { BackgroundWork } from './background-work.ts'
 import type { Revocations } from './revocations.ts'
 import type { FlowSettings } from './settings.ts'
 
@@ -27,5 +28,6 @@ export interface FlowParts {
 /** {@link FlowParts} with what the flows make of them once. */
 export interface FlowContext extends FlowParts {
   readonly transactions: Transactions
+  readonly background: BackgroundWork
   readonly revocations: Revocations
 }

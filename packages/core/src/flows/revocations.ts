@@ -5,6 +5,7 @@ import type { TokenSet } from '../protocol/token.ts'
 import { within } from '../protocol/within.ts'
 import type { EndedGrant } from '../session/sessions.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { BackgroundWork } from './background-work.ts'
 import type { ProviderDirectory } from './settings.ts'
 import type { SignInClient } from './sign-in-client.ts'
 
@@ -18,21 +19,20 @@ export class Revocations {
   readonly #vault: Pick<Vault, 'open'>
   readonly #clock: Clock
   readonly #log: Logger
-  /** What cuts the wait before a retry short, for each retry that waits. */
-  readonly #waiting = new Set<() => void>()
-  readonly #underWay = new Set<Promise<void>>()
-  #isClosed = false
+  readonly #background: BackgroundWork
 
   constructor(parts: {
     readonly settings: { readonly providers: ProviderDirectory }
     readonly vault: Pick<Vault, 'open'>
     readonly clock: Clock
     readonly log: Logger
+    readonly background: BackgroundWork
   }) {
     this.#providers = parts.settings.providers
     this.#vault = parts.vault
     this.#clock = parts.clock
     this.#log = parts.log
+    this.#background = parts.background
   }
 
   /**
@@ -41,7 +41,7 @@ export class Revocations {
    * @param inUse a new token set of the session: some servers issue the same refresh token again.
    */
   async revoke(ended: readonly EndedGrant[], waitMs: number, inUse?: TokenSet): Promise<void> {
-    const tried = Promise.all(ended.map((grant) => this.#track(this.#tryOnce(grant, inUse))))
+    const tried = Promise.all(ended.map((grant) => this.#background.track(this.#tryOnce(grant, inUse))))
     await within(this.#clock, waitMs, tried)
   }
 
@@ -51,16 +51,7 @@ export class Revocations {
    */
   async discard(client: SignInClient, tokens: TokenSet): Promise<void> {
     if (client.provider.revocation !== 'token') return
-    await this.#track(client.revoke(tokens, { deadlineMs }).then(ignored, ignored))
-  }
-
-  /** Lets every revocation that waits for its next try have it now, as the last one; resolves when all are done. */
-  async close(): Promise<void> {
-    this.#isClosed = true
-    while (this.#underWay.size > 0) {
-      for (const endWait of this.#waiting) endWait()
-      await Promise.all(this.#underWay)
-    }
+    await this.#background.track(client.revoke(tokens, { deadlineMs }).then(ignored, ignored))
   }
 
   async #tryOnce(grant: EndedGrant, inUse: TokenSet | undefined): Promise<void> {
@@ -68,7 +59,8 @@ export class Revocations {
       const client = await this.#providers.find(grant.account.provider)
       const tokens = client && this.#revocableTokens(client, grant)
       if (client === undefined || tokens === undefined || sharesRefreshToken(tokens, inUse)) return
-      if (!(await client.revoke(tokens, { deadlineMs }))) void this.#track(this.#tryAgain(client, tokens))
+      if (await client.revoke(tokens, { deadlineMs })) return
+      void this.#background.track(this.#tryAgain(client, tokens))
     } catch {
       this.#gaveUp(grant.account.provider)
     }
@@ -84,31 +76,8 @@ export class Revocations {
   }
 
   async #tryAgain(client: SignInClient, tokens: TokenSet): Promise<void> {
-    for (const delayMs of retryAfterMs) {
-      await this.#wait(delayMs)
-      if (await client.revoke(tokens, { deadlineMs }).catch(() => false)) return
-      if (this.#isClosed) break
-    }
-    this.#gaveUp(client.provider.id)
-  }
-
-  #track(work: Promise<void>): Promise<void> {
-    const tracked = work.finally(() => this.#underWay.delete(tracked))
-    this.#underWay.add(tracked)
-    return tracked
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    if (this.#isClosed) return Promise.resolve()
-    return new Promise((resolve) => {
-      const endWait = (): void => {
-        cancel()
-        this.#waiting.delete(endWait)
-        resolve()
-      }
-      const cancel = this.#clock.after(delayMs, endWait)
-      this.#waiting.add(endWait)
-    })
+    const revoke = (): Promise<boolean> => client.revoke(tokens, { deadlineMs }).catch(() => false)
+    if (!(await this.#background.tryAgain(retryAfterMs, revoke))) this.#gaveUp(client.provider.id)
   }
 
   #gaveUp(provider: string): void {

@@ -3,6 +3,7 @@ import type { SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import { Transactions } from '../session/transaction.ts'
 import { callbackPath, isProviderId, loginPath, returnToOf } from './addresses.ts'
+import { BackgroundWork } from './background-work.ts'
 import { buttons } from './buttons.ts'
 import { type CallbackRoute, callback } from './callback.ts'
 import type { FlowContext, FlowParts } from './context.ts'
@@ -36,7 +37,9 @@ export class Flows {
   constructor(parts: FlowParts) {
     const { sealer, clock, log, settings } = parts
     const transactions = new Transactions({ sealer, clock, log, cookie: settings.cookie })
-    this.#context = { ...parts, transactions, revocations: new Revocations(parts) }
+    const background = new BackgroundWork(clock)
+    const revocations = new Revocations({ ...parts, background })
+    this.#context = { ...parts, transactions, background, revocations }
     this.#handlers = this.#configuredHandlers()
   }
 
@@ -115,9 +118,9 @@ export class Flows {
     return buttons(settings, baseUrl, safe)
   }
 
-  /** Resolves when no revocation is under way any more; those that wait for another try have it now. */
+  /** Resolves when nothing goes on in the background any more; what waits for another try has it now. */
   close(): Promise<void> {
-    return this.#context.revocations.close()
+    return this.#context.background.close()
   }
 
   #configuredHandlers(): ReadonlyMap<string, Handler> {
