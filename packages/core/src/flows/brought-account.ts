@@ -20,6 +20,11 @@ export interface Redeemed {
   readonly requestedScope: readonly string[]
   /** Epoch seconds of the user's authorization. @default when the tokens were received */
   readonly authorizedAt?: number
+  /**
+   * The code was redeemed just now: a token set that is dead already means another sign-in since. @default tokens from
+   * elsewhere, which nobody is asked about where no others stand
+   */
+  readonly isJustRedeemed?: true
 }
 
 /** Whose the grants of a provider are. */
@@ -116,7 +121,7 @@ export class Landing {
     member: Member,
   ): Promise<Joined> {
     const { vault, clock } = this.#context
-    const { client, code, requestedScope } = this.#redeemed
+    const { client, code, requestedScope, isJustRedeemed } = this.#redeemed
     const sessionSeconds = Math.max(1, Math.ceil(member.expiresAt - clock.now()))
     const brought = await vault.subjectGrants.bring({
       ref: subjectRef(account.subject),
@@ -126,11 +131,12 @@ export class Landing {
       member,
       ttlSeconds: owner === 'user' ? keptSeconds : sessionSeconds,
       isAlive: aliveCheck(client, code),
+      ...(isJustRedeemed && { mustLive: true }),
       authorizedAt: authorizedAt(this.#redeemed),
       // A second time, because the session moved: whoever replaced ours meanwhile has revoked it.
       ...(this.#isStored && !client.provider.exclusive && { yields: true }),
     })
-    if (brought.stored === 'nothing') throw new Error('A session was to join its subject and did not.')
+    if (brought.stored === 'nothing') throw killedElsewhere(client)
     this.#isFirst ||= brought.isFirst
     this.#isStored = true
     this.#memberId = member.id
@@ -205,6 +211,12 @@ async function takePlace({ vault }: FlowContext, redeemed: Redeemed): Promise<bo
     if (!LatchkeyError.is(error)) throw error
     return true
   }
+}
+
+/** Another device has signed in meanwhile, and out again: there is nothing left to share. */
+function killedElsewhere({ provider: { id, name } }: SignInClient): LatchkeyError {
+  const message = `${name} has ended the tokens of this sign-in: another one was made at the same time. Start again.`
+  return new LatchkeyError('as_unavailable', message, { provider: id, reason: 'userinfo_unauthorized' })
 }
 
 function newGrant(redeemed: Redeemed): LiveGrant {

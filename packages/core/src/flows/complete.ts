@@ -60,7 +60,7 @@ export async function complete(
     void context.revocations.discard(client, code.tokens)
     throw error
   })
-  const redeemed = { client, code, user: profile.user, requestedScope }
+  const redeemed = { client, code, user: profile.user, requestedScope, isJustRedeemed: true } as const
   const completed = {
     transaction: transaction.id,
     returnTo: safeReturnTo(transaction.returnTo, { baseUrl, log: context.log }),

@@ -8,11 +8,13 @@ import type { GrantCodec } from './codec.ts'
 import type { Grant, LiveGrant } from './grant.ts'
 import type { GrantRecords, OpenedGrant, StandingGrant } from './grant-records.ts'
 import { Lease } from './lease.ts'
+import { waitForSignInSeconds } from './refresh-failure.ts'
 import { isSameGrant } from './token-set.ts'
 
 /** As long as a refresh may hold the lease. */
 const waitForLeaseMs = 15_000
 const attempts = 8
+const pollEveryMs = 100
 
 /** A token set of a sign-in on its way into its subject's slot. */
 export interface BroughtTokens {
@@ -30,6 +32,11 @@ export interface BroughtTokens {
    * Present where a new token set kills all earlier ones: asks the authorization server whether this one still lives.
    */
   readonly isAlive: (() => Promise<boolean>) | undefined
+  /**
+   * Where nothing live stands, a token set that is dead is not stored either: the device that killed it is gone again.
+   * Absent: nobody is asked about it.
+   */
+  readonly mustLive?: true
   /** Epoch seconds of the user's authorization. */
   readonly authorizedAt: number
   /** A live grant that stands there stays, whatever this one is worth. */
@@ -45,7 +52,7 @@ export type Brought =
       /** Ours is the first that stands there. */
       readonly isFirst: boolean
     } & Joined)
-  /** No session brings it and none stands there. */
+  /** No session brings it and none stands there; or it is dead, and nothing else lives there. */
   | { readonly stored: 'nothing' }
 
 /** What {@link SubjectGrants} works with. */
@@ -74,12 +81,20 @@ export class SubjectGrants {
   }
 
   /**
-   * Stores the token set over whatever stands there, unless that is newer or grants more.
+   * Stores the token set over whatever stands there, unless that is newer or grants more. One that is dead by now waits
+   * up to 3 seconds for the one that killed it.
    * @throws {LatchkeyError} `account_in_use`: another user keeps the account. `store_unavailable`; and what `isAlive`
    *   throws.
    */
   async bring(brought: BroughtTokens): Promise<Brought> {
     if (brought.isAlive === undefined) return this.#bring(brought)
+    const outcome = await this.#bringUnderLease(brought)
+    if (outcome.stored !== 'nothing' || brought.member === undefined) return outcome
+    // Whoever has killed ours is about to store its own, unless that device is gone again.
+    return (await this.#someoneStores(brought.ref)) ? this.#bringUnderLease(brought) : outcome
+  }
+
+  async #bringUnderLease(brought: BroughtTokens): Promise<Brought> {
     const lease = new Lease(this.#parts.store.leases, brought.ref, this.#parts.clock)
     try {
       // A refresh that runs is left to end. Without the lease the commit still compares, so it is tried all the same.
@@ -87,6 +102,20 @@ export class SubjectGrants {
       return await this.#bring(brought)
     } finally {
       await lease.release()
+    }
+  }
+
+  async #someoneStores(ref: GrantRef): Promise<boolean> {
+    const { clock, records } = this.#parts
+    const deadline = new Deadline(clock, waitForSignInSeconds * 1_000)
+    try {
+      for (;;) {
+        if (isLive(await records.standing(ref))) return true
+        if (deadline.isOver) return false
+        await sleep(clock, pollEveryMs)
+      }
+    } finally {
+      deadline.cancel()
     }
   }
 
@@ -115,6 +144,7 @@ export class SubjectGrants {
       if (standing === undefined && brought.member === undefined && brought.holder === undefined)
         return { stored: 'nothing' }
       requireSameHolder(standing, brought)
+      if (!isLive(standing) && (await isDead(brought))) return { stored: 'nothing' }
       const keepsTheirs = standing?.opened !== undefined && (await keeps(standing.opened, brought))
       const outcome = keepsTheirs
         ? await this.#adopt(brought, standing.record, standing.opened)
@@ -178,10 +208,30 @@ export class SubjectGrants {
 async function keeps({ grant }: OpenedGrant, brought: BroughtTokens): Promise<boolean> {
   if (grant.state !== 'live') return false
   if (brought.yields) return true
-  if (brought.isAlive !== undefined) return !(await brought.isAlive())
+  if (brought.isAlive !== undefined) return isOurs(grant, brought) || !(await brought.isAlive())
   const { tokens, requestedScope } = brought
   const gotWhatItAsked = requestedScope.every((item) => tokens.scope.includes(item))
   return gotWhatItAsked && grant.tokens.scope.some((item) => !tokens.scope.includes(item))
+}
+
+function isLive(standing: StandingGrant | undefined): boolean {
+  return standing?.opened?.grant.state === 'live'
+}
+
+/** The same token set, brought before, or what a refresh has made of it: its refresh token is the one that lives. */
+function isOurs(grant: LiveGrant, { tokens, authorizedAt }: BroughtTokens): boolean {
+  if (grant.tokens.accessToken === tokens.accessToken) return true
+  return grant.refreshCount > 0 && grant.authorizedAt === authorizedAt
+}
+
+/** True when the server says so: without its word there is nothing to lose by storing it. */
+async function isDead({ isAlive, mustLive }: BroughtTokens): Promise<boolean> {
+  if (!mustLive || isAlive === undefined) return false
+  const isLiving = await isAlive().catch((error: unknown) => {
+    if (!LatchkeyError.is(error)) throw error
+    return true
+  })
+  return !isLiving
 }
 
 function requireSameHolder(standing: StandingGrant | undefined, { holder }: BroughtTokens): void {
