@@ -27,7 +27,10 @@ export interface LatchkeyEvents {
   refresh_failed: AccountEvent & { readonly code: ErrorCode; readonly reason?: string }
   /** The authorization server ended the grant: the user must sign in again. Never about application tokens. */
   account_ended: AccountEvent & { readonly reason: string }
-  /** A user's rotated token set could not be saved for 60 seconds and is given up. */
+  /**
+   * A token set could not be saved for 60 seconds and is given up: a rotated one, or one of a failed sign-in that has
+   * killed all earlier ones of its user.
+   */
   save_lost: AccountEvent
 }
 

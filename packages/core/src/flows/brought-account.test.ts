@@ -81,6 +81,11 @@ class Devices {
   async pass(seconds: number): Promise<void> {
     for (let passed = 0; passed < seconds; passed += 0.1) await this.fixture.clock.advance(0.1)
   }
+
+  /** What is noted of token sets that are lost for good. */
+  get lost(): readonly unknown[] {
+    return this.fixture.log.about('sign_in.save_lost')
+  }
 }
 
 function expectNewStart(reply: Reply): void {
@@ -123,5 +128,151 @@ describe('a sign-in whose tokens another device kills', () => {
     const phone = devices.device()
     expectNewStart(await phone.signIn('example', '', 'phone'))
     expect([await devices.standing(), await devices.members()]).toEqual(['access of laptop', 1])
+    const { profiles } = devices.client
+    await devices.pass(61)
+    expect(devices.client.profiles).toBe(profiles)
+    expect(devices.lost).toEqual([])
+  })
+})
+
+/** Ways for a sign-in to fail after its code was redeemed, at once or until `end`. */
+const failures: Readonly<Record<string, (devices: Devices) => { readonly end: () => void }>> = {
+  'the app refuses it': ({ words }) => {
+    words.push(() => Promise.reject(new Error('refused')))
+    return { end: () => {} }
+  },
+  'userinfo is down': ({ client }) => {
+    client.beforeProfile = () => Promise.reject(unavailable('userinfo_status'))
+    return {
+      end: () => {
+        client.beforeProfile = () => {}
+      },
+    }
+  },
+  'userinfo goes down under the lease': ({ client }) => {
+    let looks = 0
+    client.beforeProfile = async () => {
+      looks += 1
+      if (looks > 1) throw unavailable('userinfo_timeout')
+    }
+    return {
+      end: () => {
+        client.beforeProfile = () => {}
+      },
+    }
+  },
+  'the store is gone when it is to be committed': ({ fixture: { watched } }) =>
+    storeFails(watched, 'subjects.admit'),
+  'the store is gone when the lease is to be taken': ({ fixture: { watched } }) =>
+    storeFails(watched, 'leases.'),
+  'the store is gone when it is to be read': ({ fixture: { watched } }) => storeFails(watched, 'grants.'),
+  'the store is gone when the session is to be written': ({ fixture: { watched } }) =>
+    storeFails(watched, 'sessions.write'),
+}
+
+function storeFails(watched: FlowsFixture['watched'], command: string): { readonly end: () => void } {
+  watched.before = ({ name }) => {
+    if (name.startsWith(command)) throw new Error('no connection')
+  }
+  return {
+    end: () => {
+      watched.before = () => {}
+    },
+  }
+}
+
+/** Signs in on another device, which fails that way. */
+async function failSignIn(devices: Devices): Promise<Reply | Error> {
+  return devices
+    .device()
+    .signIn('example', '', 'laptop')
+    .catch((error: Error) => error)
+}
+
+describe.each(Object.entries(failures))(
+  'a sign-in that has killed the tokens of others, and %s',
+  (_how, fail) => {
+    it('gives them its own as soon as that can be', async () => {
+      const devices = new Devices()
+      const phone = await devices.signIn('phone')
+      const failure = fail(devices)
+      const reply = await failSignIn(devices)
+      expect(reply instanceof Error || reply.status >= 500).toBe(true)
+      await devices.pass(5)
+      failure.end()
+      await devices.pass(5)
+      expect([await devices.standing(), await devices.members()]).toEqual(['access of laptop', 1])
+      expect(await phone.session()).toMatchObject({ record: { userId: 'example:ada' } })
+      expect(devices.lost).toEqual([])
+    })
+
+    it('leaves alone whoever has signed in since', async () => {
+      const devices = new Devices()
+      await devices.signIn('phone')
+      const failure = fail(devices)
+      await failSignIn(devices)
+      failure.end()
+      await devices.signIn('tablet')
+      await devices.pass(61)
+      expect([await devices.standing(), await devices.members()]).toEqual(['access of tablet', 2])
+    })
+  },
+)
+
+// Where nothing stands, nobody has to say whose tokens live: that one signs in.
+const failing = Object.entries(failures).filter(([how]) => how !== 'userinfo goes down under the lease')
+
+describe.each(failing)('a sign-in of the only device, and %s', (_how, fail) => {
+  it('leaves nothing behind where nobody is signed in', async () => {
+    const devices = new Devices()
+    const failure = fail(devices)
+    await failSignIn(devices)
+    failure.end()
+    await devices.pass(61)
+    expect([await devices.standing(), await devices.members()]).toEqual([undefined, 0])
+    expect(devices.lost).toEqual([])
+  })
+})
+
+describe('tokens that a failed sign-in has left', () => {
+  it.each([
+    ['server', 'userinfo is down', []],
+    ['store', 'the store is gone when it is to be read', [{ provider: 'example', accountId: 'ada' }]],
+  ] as const)('are given up loudly when the %s is away for a minute', async (_what, how, events) => {
+    const devices = new Devices()
+    await devices.signIn('phone')
+    failures[how]?.(devices)
+    await failSignIn(devices)
+    await devices.pass(59)
+    expect(devices.lost).toEqual([])
+    await devices.pass(3)
+    expect(devices.lost).toEqual([{ event: 'sign_in.save_lost', provider: 'example' }])
+    // Whose they are is known only once the server has said so.
+    const emitted = devices.fixture.emitted.filter(([name]) => name === 'save_lost')
+    expect(emitted.map(([, event]) => event)).toEqual(events)
+    expect(devices.fixture.clock.pending).toBe(0)
+  })
+
+  it('are tried once more, at once, when the process closes', async () => {
+    const devices = new Devices()
+    await devices.signIn('phone')
+    const failure = failures['userinfo is down']?.(devices)
+    await failSignIn(devices)
+    failure?.end()
+    await devices.flows.close()
+    expect(await devices.standing()).toBe('access of laptop')
+    expect(devices.fixture.clock.pending).toBe(0)
+  })
+
+  it('are not asked about again when the server refuses the user for good', async () => {
+    const devices = new Devices()
+    await devices.signIn('phone')
+    devices.client.beforeProfile = () => {
+      throw new LatchkeyError('as_misconfigured', 'The userinfo endpoint refuses this user.')
+    }
+    await failSignIn(devices)
+    const { profiles } = devices.client
+    await devices.pass(61)
+    expect(devices.client.profiles).toBe(profiles)
   })
 })

@@ -6,7 +6,7 @@ import { safeReturnTo } from '../session/return-to.ts'
 import type { Session, SignedIn } from '../session/sessions.ts'
 import { type OpenTransaction, sessionBinding, transactionTarget } from '../session/transaction.ts'
 import { targetOf } from './begin.ts'
-import { abandon, keeperOf, Landing, type Redeemed } from './brought-account.ts'
+import { abandon, abandonUnknown, keeperOf, Landing, type Redeemed } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { keptBeside } from './kept.ts'
@@ -57,7 +57,7 @@ export async function complete(
     scope: requestedScope,
   })
   const profile = await client.profile(code).catch((error: unknown) => {
-    void context.revocations.discard(client, code.tokens)
+    abandonUnknown(context, { client, code, requestedScope }, error)
     throw error
   })
   const redeemed = { client, code, user: profile.user, requestedScope, isJustRedeemed: true } as const

@@ -193,7 +193,7 @@ export class FlowsFixture {
       onLogin: options.onLogin,
     }
     this.#events = new Events(this.log)
-    for (const name of ['login', 'link', 'logout'] as const) {
+    for (const name of ['login', 'link', 'logout', 'save_lost'] as const) {
       this.#events.on(name, (event) => this.emitted.push([name, event]))
     }
     const { clock, log, sealer, store } = this
