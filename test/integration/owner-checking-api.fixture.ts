@@ -30,6 +30,8 @@ export class OwnerCheckingApi {
 
   constructor() {
     this.#server = createServer((req, res) => this.#answer(req, res))
+    // Whoever calls closes idle connections; otherwise both might think of it at the same moment.
+    this.#server.keepAliveTimeout = 0
     this.#server.on('connection', () => {
       this.counts.connections += 1
     })

@@ -111,13 +111,19 @@ describe('case 56: the wrong user’s token', () => {
       const any = (below: number): number => Math.floor(Math.random() * below)
 
       /** One request over a connection that others use before and after. */
-      const ask = async ({ id, cookie }: Visitor): Promise<Seen> => {
+      const ask = async (visitor: Visitor): Promise<Seen> => {
+        const { id, cookie } = visitor
         const [gives, leaves] = [any(10) === 0, any(20) === 0]
         const query = `way=${any(ways.length)}${gives ? `&abort=${any(8)}` : ''}`
         const request = get(`${origin}/call?${query}`, { agent, headers: { cookie, 'x-visitor': id } })
         if (leaves) pause(any(8)).then(() => request.destroy())
         return new Promise((resolve, reject) => {
-          request.once('error', (error) => (leaves ? resolve('left') : reject(error)))
+          request.once('error', (error) => {
+            if (leaves) return resolve('left')
+            // The app's server closes idle connections, perhaps just when one is used again.
+            if (request.reusedSocket && 'code' in error && error.code === 'ECONNRESET') resolve(ask(visitor))
+            else reject(error)
+          })
           request.once('response', async (response) => {
             const body = await text(response).catch(() => undefined)
             if (body === undefined) return leaves ? resolve('left') : reject(new Error('cut off'))
