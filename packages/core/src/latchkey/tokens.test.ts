@@ -28,7 +28,19 @@ describe('tokenSetFrom', () => {
     ['tokens must be an object, not nothing', undefined],
     ['tokens must be an object, not a string', 'access-secret'],
     ['tokens must be an object, not a list', ['access-secret']],
-    ['tokens.accessToken must be a token as text, not nothing', { access_token: 'access-secret' }],
+    [
+      'tokens has access_token, a name of the wire. Here it is accessToken.',
+      { access_token: 'access-secret' },
+    ],
+    [
+      'tokens has refresh_token, a name of the wire. Here it is refreshToken.',
+      { accessToken: 'access', refresh_token: 'refresh-secret' },
+    ],
+    [
+      'tokens has expires_in, a name of the wire. Here it is expiresAt, in epoch seconds.',
+      { accessToken: 'access', expires_in: 3600 },
+    ],
+    ['tokens.accessToken must be a token as text, not nothing', { accessToken: undefined }],
     ['tokens.accessToken must be a token as text, not text with', { accessToken: '' }],
     ['tokens.accessToken must be a token as text, not text with', { accessToken: 'access-secret\r\nx: y' }],
     ['tokens.accessToken must be a token as text, not text with', { accessToken: 'Bearer access-secret' }],

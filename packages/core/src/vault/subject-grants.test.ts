@@ -90,7 +90,7 @@ describe('a sign-in at an exclusive provider', () => {
     })
     const { clock, store, ref, vault, handle } = subject.fixture
     const outcome = await subject.bring(subject.exchange('phone'))
-    expect(outcome).toEqual({ stored: 'ours', now: clock.now() })
+    expect(outcome).toEqual({ stored: 'ours', isFirst: true, now: clock.now() })
     expect(calls).toEqual(['leases.take', 'grants.read', 'subjects.admit', 'leases.release'])
     expect(await subject.members()).toEqual(['phone'])
     expect((await vault.fresh(handle, { minTtlSeconds: 0 })).accessToken).toBe('access-1')
@@ -102,7 +102,7 @@ describe('a sign-in at an exclusive provider', () => {
     const subject = new Subject()
     const first = await subject.signIn('phone')
     const outcome = await subject.bring(subject.exchange('laptop'))
-    expect(outcome).toMatchObject({ stored: 'ours', replaced: first.tokens })
+    expect(outcome).toMatchObject({ stored: 'ours', leftOver: first.tokens })
     expect([await subject.standing(), await subject.members()]).toEqual(['access-2', ['laptop', 'phone']])
   })
 
@@ -254,7 +254,7 @@ describe('the lease of a sign-in', () => {
     expect(await subject.members()).toEqual(['phone'])
     answer()
     await fixture.pass(0.2)
-    expect(await brought).toMatchObject({ stored: 'ours', replaced: { accessToken: 'access-7' } })
+    expect(await brought).toMatchObject({ stored: 'ours', leftOver: { accessToken: 'access-7' } })
     await refreshed
     expect(await subject.standing()).toBe('access-2')
   })
