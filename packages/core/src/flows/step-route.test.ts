@@ -99,7 +99,7 @@ describe('POST /login/:provider/link', () => {
       'with a proof that contradicts itself',
       { 'sec-fetch-site': 'cross-site', origin: 'https://app.example' },
     ],
-  ])('case 6: begins nothing %s', async (_, headers) => {
+  ])('case 35: begins nothing %s', async (_, headers) => {
     const { fixture, browser } = await signedIn()
     fixture.watched.commands.length = 0
     const reply = await browser.post('/login/other/link', { ...ownForm, ...headers })
