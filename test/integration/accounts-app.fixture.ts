@@ -91,9 +91,9 @@ export async function startAccountsApp(setup: AccountsSetup = {}): Promise<Accou
     servers,
     provider: { revocation: 'token', ...setup.provider },
     others: [...others, ...(setup.others ?? [])],
-    routes: (app, ...rest) => {
-      addRoutes(app, servers)
-      setup.routes?.(app, ...rest)
+    routes: (app, auth, ...rest) => {
+      addRoutes(app, auth as unknown as Latchkey, servers) // it has more providers than its type says
+      setup.routes?.(app, auth, ...rest)
     },
   })
   for (const id of ['other', 'third']) {
@@ -106,16 +106,31 @@ export async function startAccountsApp(setup: AccountsSetup = {}): Promise<Accou
 export const keeping: Partial<LatchkeyOptions<'example'>> = { keepAccounts: true }
 
 /**
- * `/accounts` says who is signed in with which accounts, `/link/:provider` links one, `/api/:provider` calls its API,
- * and a form takes an account out of the session or ends all sessions of the user.
+ * `/accounts` says who is signed in with which accounts, `/link/:provider` links one, `/needs/:provider/:scope` is
+ * guarded and says what was granted, `/ask/:provider/:scope` asks for it, `/api/:provider` calls the API, and a form
+ * takes an account out of the session or ends all sessions of the user.
  */
-function addRoutes(app: Express, { rs, otherApi }: AccountServers): void {
+function addRoutes(app: Express, auth: Latchkey, { rs, otherApi }: AccountServers): void {
   app.get('/accounts', ({ oauth }, res) => {
     const accounts = oauth.accounts.map(({ provider, id }) => `${provider}:${id}`)
     res.json({ userId: oauth.userId ?? null, user: oauth.user?.id ?? null, accounts })
   })
-  app.all('/link/:provider', ({ oauth, params }, res) =>
-    oauth.login({ provider: idOf(params.provider), link: true, returnTo: '/accounts' }).then(() => res),
+  app.all('/link/:provider', ({ oauth, params }) =>
+    oauth.login({ provider: idOf(params.provider), link: true, returnTo: '/accounts' }),
+  )
+  app.all(
+    '/needs/:provider{/:scope}',
+    (req, res, next) => {
+      const { provider, scope } = req.params
+      const requirement = { provider, ...(scope === undefined ? {} : { scope: [scope] }) }
+      return auth.requireLogin(requirement as { provider: string })(req, res, next) // segments of the path are text
+    },
+    async ({ oauth, params }, res) => {
+      res.json((await oauth.account(idOf(params.provider)).status()).scope)
+    },
+  )
+  app.all('/ask/:provider/:scope', ({ oauth, params }) =>
+    oauth.login({ provider: idOf(params.provider), scope: [String(params.scope)], returnTo: '/accounts' }),
   )
   app.get('/api/:provider{/:id}', async ({ oauth, params }, res) => {
     const account = oauth.account(idOf(params.provider), params.id as string | undefined) // one segment of the path
