@@ -306,6 +306,13 @@ describe('a guard', () => {
     expect((await browser.get(`${app.origin}/${path}`, { headers: script })).status).toBe(200)
   })
 
+  it('says which option to change when it needs more scope than a login can carry', async () => {
+    const app = await startAccountsApp()
+    const browser = await app.signedIn()
+    const page = await browser.get(`${app.origin}/needs/example/${'long-scope.'.repeat(30)}`)
+    expect([page.status, page.text]).toEqual([500, expect.stringContaining('provider&#39;s scope option')])
+  })
+
   it('shows a person who sent a form the page with the button, and begins nothing by itself', async () => {
     const app = await startAccountsApp()
     const browser = await app.signedIn()

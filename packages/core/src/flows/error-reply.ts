@@ -19,6 +19,7 @@ import { takeStep } from './take-step.ts'
  * The answer to an error of ours: a browser on its way to a page is led through a login and back, a person sees a fixed
  * page, a script gets problem details. Somebody who is signed in adds the account that is missing, or authorizes anew
  * the one that is not enough, and stays signed in. `undefined` for errors that are not ours or are about the program.
+ * Rejects with what keeps the login from helping where that is about the program.
  * @see RFC 9457
  */
 export async function errorReply(
@@ -38,7 +39,10 @@ export async function errorReply(
     if (current === undefined) return await leadToLogin(error, request, context)
     return await leadOn(error, request, current, context)
   } catch (failure) {
-    return LatchkeyError.is(failure) ? failureReply(failure, request, settings) : undefined
+    const reply = LatchkeyError.is(failure) ? failureReply(failure, request, settings) : undefined
+    // What keeps the login from helping is what the program's author must see.
+    if (reply === undefined) throw failure
+    return reply
   }
 }
 
