@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { subjectKey } from '../protocol/subject-key.ts'
 import type { SessionAccount } from '../session/record.ts'
 import { startAt } from '../session/session.fixture.ts'
 import type { LiveGrant } from '../vault/grant.ts'
@@ -15,9 +16,9 @@ class KeptFixture extends FlowsFixture {
   }
 
   /** Puts an account on the user's list, with a grant that `holder` has; `undefined`: none. */
-  async keep(id: string, holder: string | undefined): Promise<void> {
-    const subject = `subject of ${id}`
-    await this.kept.add(userId, { provider: 'example', id, subject })
+  async keep(id: string, holder: string | undefined, client = this.client): Promise<void> {
+    const subject = subjectKey(client, id)
+    await this.kept.add(userId, { provider: client.provider.id, id, subject })
     if (holder === undefined) return
     const ref = subjectRef(subject)
     const tokens = this.client.tokens(`access of ${id}`, ['read'])
@@ -41,7 +42,7 @@ describe('keptBeside', () => {
       ['first', 'second'].map((id) => ({
         provider: 'example',
         id,
-        subject: `subject of ${id}`,
+        subject: subjectKey(fixture.client, id),
         owner: 'user',
         grantId: 'grant',
       })),
@@ -57,6 +58,26 @@ describe('keptBeside', () => {
     expect(ids(await fixture.kept.list(userId))).toEqual(['gone', 'taken', 'own'])
     await fixture.keep('gone', userId)
     expect(ids(await fixture.beside())).toEqual(['gone', 'own'])
+  })
+
+  it('case 54: leaves out what another client of ours was given, and what was kept again since', async () => {
+    const fixture = new KeptFixture()
+    const tenant = new ScriptedSignInClient('tenant', { keepAccounts: true })
+    fixture.resolvable.push(tenant)
+    for (const [client, id] of [
+      [fixture.client, 'ada'],
+      [tenant, 'grace'],
+    ] as const) {
+      await fixture.keep(id, userId, client)
+      client.identity = () => 'https://as.example another client'
+      await fixture.keep(id, userId, client)
+    }
+    await fixture.keep('linus', userId)
+    fixture.client.identity = () => 'https://as.example yet another client'
+    const left = await fixture.beside()
+    expect(left).toMatchObject([{ provider: 'tenant', id: 'grace', subject: subjectKey(tenant, 'grace') }])
+    expect(left).toHaveLength(1)
+    expect(await fixture.kept.list(userId)).toHaveLength(5)
   })
 
   it('asks the store nothing where no provider keeps anything', async () => {

@@ -1,7 +1,10 @@
+import { subjectKey } from '../protocol/subject-key.ts'
+import { isSameAccount } from '../session/arrival.ts'
 import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
 import { type SessionAccount, subjectGrantId } from '../session/record.ts'
 import { subjectRef } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
+import type { ProviderDirectory } from './settings.ts'
 
 /**
  * The accounts that a user has kept, as they stand in a new session. That is a use: they live another 180 days.
@@ -17,22 +20,39 @@ export async function keptBeside(
   return (await keptAccounts(context, userId, { keepSeconds: keptSeconds })).map(pointerTo)
 }
 
+/** What it takes to find what a user keeps. */
+interface KeptParts extends Pick<FlowContext, 'kept' | 'vault'> {
+  readonly settings: { readonly providers: Pick<ProviderDirectory, 'listed'> }
+}
+
 /**
- * The accounts that a user keeps: those on the user's list whose grant is theirs. The list alone proves nothing: it is
- * written before the grant, and outlives it.
+ * The accounts that a user keeps: those on the user's list whose grant is theirs, each once. The list alone proves
+ * nothing: it is written before the grant and outlives it, and it may name what another client of ours was given.
  * @param use with it the grants live so long from now.
  * @throws {LatchkeyError} `store_unavailable`
  */
 export async function keptAccounts(
-  { kept, vault }: Pick<FlowContext, 'kept' | 'vault'>,
+  { kept, vault, settings: { providers } }: KeptParts,
   userId: string,
   use: { readonly keepSeconds?: number } = {},
 ): Promise<readonly KeptAccount[]> {
-  const accounts = await kept.list(userId)
+  const listed = (await kept.list(userId)).filter((account) => isOurs(account, providers))
+  const accounts = listed.filter(
+    (account, index) => !listed.slice(index + 1).some((later) => isSameAccount(later, account)),
+  )
   const grants = await Promise.all(
     accounts.map(({ subject }) => vault.read({ ref: subjectRef(subject), holder: userId, ...use })),
   )
   return accounts.filter((_, index) => grants[index] !== undefined)
+}
+
+/** False when the provider is configured with another server or client by now: its tokens are never used there. */
+function isOurs(
+  { provider, id, subject }: KeptAccount,
+  { listed }: KeptParts['settings']['providers'],
+): boolean {
+  const client = listed.find((one) => one.provider.id === provider)
+  return client === undefined || subjectKey(client, id) === subject
 }
 
 function pointerTo({ provider, id, subject }: KeptAccount): SessionAccount {

@@ -68,8 +68,8 @@ export class WithoutRequest<Id extends string> {
 
   async user(userId: string): Promise<UserAccess<Id> | undefined> {
     requireUserId('auth.user()', userId)
-    const { sessions, vault, clients, transport, flows } = this.#parts
-    const accounts = await keptAccounts(this.#parts, userId)
+    const { kept, sessions, vault, clients, transport, flows } = this.#parts
+    const accounts = await keptAccounts({ kept, vault, settings: { providers: clients } }, userId)
     if (accounts.length === 0 && (await sessions.count(userId)) === 0) return undefined
     return userAccess<Id>({
       userId,

@@ -48,11 +48,17 @@ export function accountsWith(
   accounts: readonly SessionAccount[],
   arrived: SessionAccount,
 ): readonly SessionAccount[] {
-  const position = accounts.findIndex(
-    ({ provider, id }) => provider === arrived.provider && id === arrived.id,
-  )
+  const position = accounts.findIndex((one) => isSameAccount(one, arrived))
   const before = accounts[position]
   return before === undefined ? [...accounts, arrived] : accounts.with(position, since(before, arrived))
+}
+
+/** True for the same user at the same provider, whatever client of ours the tokens were given to. */
+export function isSameAccount(
+  a: Pick<SessionAccount, 'provider' | 'id'>,
+  b: Pick<SessionAccount, 'provider' | 'id'>,
+): boolean {
+  return a.provider === b.provider && a.id === b.id
 }
 
 /** What is authorized anew is in its session since it was brought there first. */

@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts'
 import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { Store } from '../store/store.ts'
-import { accountsWith, arrivalOf, type BroughtAccount } from './arrival.ts'
+import { accountsWith, arrivalOf, type BroughtAccount, isSameAccount } from './arrival.ts'
 import {
   type CookieSettings,
   type CookieShape,
@@ -191,7 +191,7 @@ export class Sessions {
     const record: SessionRecord = {
       user,
       userId,
-      accounts: [arrival.account, ...kept.filter((one) => one.subject !== arrival.account.subject)],
+      accounts: [arrival.account, ...kept.filter((one) => !isSameAccount(one, arrival.account))],
       membership: { id: member.id, joinedAt: joined.now },
       loginAt,
       expiresAt,
