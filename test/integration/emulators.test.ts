@@ -56,6 +56,7 @@ describe('an app for the real providers, tested with emulators', () => {
     expect(emulators.spotify.as.mints).toEqual({
       authorization_code: 1,
       refresh_token: 1,
+      device_code: 0,
       client_credentials: 0,
     })
   })

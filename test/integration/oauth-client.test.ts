@@ -105,7 +105,7 @@ describe('OAuthClient at an OpenID provider', () => {
     const callback = await callbackOf(pending, 'Cancel')
     expect(await watch.failure(client.exchangeCode(callback, pending))).toMatchObject({
       code: 'access_denied',
-      oauth: { error: 'access_denied', description: 'The user said no' },
+      oauth: { error: 'access_denied' },
     })
   })
 
