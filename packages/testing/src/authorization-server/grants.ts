@@ -120,7 +120,9 @@ export class Grants {
     if (this.#policy.exclusive) {
       for (const grant of this.#grants.values()) {
         const isSameClient = !from.isBound || this.belongsTo(grant, from.clientId)
-        if (isSameClient && grant.userId === from.userId) this.end(grant)
+        if (!isSameClient || grant.userId !== from.userId) continue
+        if (this.#policy.exclusiveEndsRefreshTokens) this.end(grant)
+        else this.endAccessTokens(grant)
       }
     }
     const grant = new Grant(`grant-${this.#grants.size + 1}`, from)

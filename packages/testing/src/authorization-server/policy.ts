@@ -31,6 +31,8 @@ export interface Policy {
   refreshEndsAccessToken: boolean
   /** Each code exchange ends the earlier tokens of that user and client, each client credentials grant those of the client. @default false */
   exclusive: boolean
+  /** With `exclusive`: the earlier refresh tokens end too; `false`: the access tokens alone. @default true */
+  exclusiveEndsRefreshTokens: boolean
   /** Whether a code exchange issues a refresh token at all; `'offline_access'`: only with that scope. @default 'always' */
   refreshTokens: 'always' | 'offline_access' | 'never'
   /** @default 3600 */
@@ -93,6 +95,7 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     repeatRefreshToken: false,
     refreshEndsAccessToken: false,
     exclusive: false,
+    exclusiveEndsRefreshTokens: true,
     refreshTokens: 'always',
     accessTokenLifetimeSeconds: 3600,
     applicationTokenLifetimeSeconds: undefined,

@@ -98,6 +98,16 @@ describe('EXBO OAuth', () => {
     )
   })
 
+  it('lets the earlier refresh tokens of a user live, with the switch', async () => {
+    await using f = await fixture({ policy: { exclusiveEndsRefreshTokens: false } })
+    const first = await f.signedIn()
+    const second = await f.signedIn()
+    expect((await f.user(first.access_token)).status).toBe(401)
+    const refreshed = (await f.refresh(first.refresh_token)).body
+    const statuses = [second, refreshed].map(async (set) => (await f.user(set.access_token)).status)
+    expect(await Promise.all(statuses)).toEqual([200, 200])
+  })
+
   it('kills the earlier application token with each new one', async () => {
     await using f = await fixture()
     const first = await f.application()
