@@ -33,7 +33,7 @@ async function stored(fleet: Fleet, visitor: FleetVisitor) {
 }
 
 function deletions({ probe }: Fleet): readonly string[] {
-  return probe.commands.map(({ name }) => name).filter((name) => /\.(delete|leave)$/.test(name))
+  return probe.commands.map(({ name }) => name).filter((name) => name.endsWith('.delete'))
 }
 
 /** No refresh token was sent twice, and no family was ended. */
