@@ -1,5 +1,4 @@
 import { digest } from '../crypto/digest.ts'
-import { randomId } from '../crypto/random.ts'
 import { LatchkeyError } from '../errors.ts'
 import { safeReturnTo } from '../session/return-to.ts'
 import type { Session } from '../session/sessions.ts'
@@ -14,6 +13,7 @@ import { openRelayedForm, relayForm } from './form-post-relay.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { redirect } from './replies.ts'
 import { headerOf } from './request-headers.ts'
+import { isFirstUse } from './used-marker.ts'
 
 export type { CallbackRoute } from './complete.ts'
 
@@ -70,7 +70,7 @@ async function settle(
   if (transaction === undefined) {
     return completedBefore(context, request, session, state) ?? reject('state_mismatch', 'no_transaction')
   }
-  const isFirst = await spend(context, transaction)
+  const isFirst = await isFirstUse(context, digest('used transaction', transaction.id), usedMarkerSeconds)
   try {
     const reply = isFirst
       ? await complete(context, request, route, { transaction, session, parameters, state })
@@ -79,14 +79,6 @@ async function settle(
   } catch (error) {
     return failure(context, request, error, transaction)
   }
-}
-
-/** True for the one callback that may use the transaction. A lost answer is settled by asking once more. */
-async function spend({ store }: FlowContext, { id }: OpenTransaction): Promise<boolean> {
-  const own = randomId(128)
-  const take = (): Promise<string> =>
-    store.usedMarkers.take(digest('used transaction', id), own, usedMarkerSeconds)
-  return (await take().catch(take)) === own
 }
 
 /** A session that only another secret or version could read does not keep its browser from signing in anew. */

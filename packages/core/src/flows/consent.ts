@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts'
 import { digest } from '../crypto/digest.ts'
-import { randomId } from '../crypto/random.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import { isFresh } from '../session/is-fresh.ts'
 import { grantOf, type SessionAccount } from '../session/record.ts'
@@ -8,6 +7,7 @@ import type { Session } from '../session/sessions.ts'
 import type { FlowContext } from './context.ts'
 import type { SignInClient } from './sign-in-client.ts'
 import type { Step } from './step.ts'
+import { isFirstUse } from './used-marker.ts'
 
 /** So long a guard does not send the same browser for the same thing again. */
 const brakeSeconds = 60
@@ -61,12 +61,9 @@ export function hasJustAsked(
  * back without what it needs would send it in circles.
  */
 export async function maySend(
-  { store }: Pick<FlowContext, 'store'>,
+  context: Pick<FlowContext, 'store'>,
   { locator }: Session,
   { subject = '', scope }: Pick<Step, 'subject' | 'scope'>,
 ): Promise<boolean> {
-  const own = randomId(128)
-  const key = digest('guard', locator, subject, [...scope].sort().join(' '))
-  const take = (): Promise<string> => store.usedMarkers.take(key, own, brakeSeconds)
-  return (await take().catch(take)) === own
+  return isFirstUse(context, digest('guard', locator, subject, [...scope].sort().join(' ')), brakeSeconds)
 }

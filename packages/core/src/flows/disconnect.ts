@@ -2,6 +2,7 @@ import type { SessionAccount } from '../session/record.ts'
 import { locatorOf, userKey } from '../session/session-index.ts'
 import type { EndedGrant } from '../session/sessions.ts'
 import { settleAll } from '../session/settle-all.ts'
+import { askAgain } from '../store/ask-again.ts'
 import { subjectRef } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 
@@ -55,9 +56,8 @@ async function forget(
   const standing = await store.grants.read(ref)
   if (standing === undefined || vault.open(ref, standing)?.holder !== userId) return []
   const members = await store.subjects.members(subject)
-  const remove = (): ReturnType<typeof store.grants.delete> => store.grants.delete(ref)
-  // A lost answer is asked for again, and then there is nothing more to come back.
-  const record = (await remove().catch(remove)) ?? standing
+  // Asked for again after a lost answer, there is nothing more to come back.
+  const record = (await askAgain(() => store.grants.delete(ref))) ?? standing
   const lastOfSubject = members.every((id) => locators.includes(locatorOf(id)))
   return [{ account, ref, record, lastOfSubject }]
 }

@@ -2,6 +2,7 @@ import { randomId } from '../crypto/random.ts'
 import { SealError, type Sealer } from '../crypto/seal.ts'
 import { list, object, sealedObject, text } from '../crypto/sealed-json.ts'
 import type { Logger } from '../log.ts'
+import { askAgain } from '../store/ask-again.ts'
 import { recordUnreadable, storeUnavailable } from '../store/guarded-store.ts'
 import type { UserStore, VersionedRecord } from '../store/store.ts'
 import type { SessionAccount } from './record.ts'
@@ -83,7 +84,7 @@ export class KeptAccounts {
       const record = this.#seal(userId, next)
       const write = (): Promise<'written' | 'moved'> =>
         this.#store.write(key, standing?.version, record, this.#ttlSeconds)
-      if ((await write().catch(write)) === 'written') return
+      if ((await askAgain(write)) === 'written') return
     }
     throw storeUnavailable('contended')
   }

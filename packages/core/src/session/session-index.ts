@@ -1,6 +1,7 @@
 import { digest } from '../crypto/digest.ts'
 import { randomId } from '../crypto/random.ts'
 import type { Logger } from '../log.ts'
+import { askAgain } from '../store/ask-again.ts'
 import type { Joined, Member, SubjectStore, VersionedRecord } from '../store/store.ts'
 import type { Membership } from './record.ts'
 
@@ -36,10 +37,9 @@ export class SessionIndex {
     this.#log = log
   }
 
-  /** Asked for once more when the answer is lost: joining twice is harmless. */
+  /** Joining twice is joining once. */
   join(key: string, member: Member): Promise<Joined> {
-    const join = (): Promise<Joined> => this.#subjects.join(key, member)
-    return join().catch(join)
+    return askAgain(() => this.#subjects.join(key, member))
   }
 
   /** True when all sessions of the index were ended after this one joined it. */
@@ -54,20 +54,17 @@ export class SessionIndex {
       const { left, ...rest } = await this.#subjects.leave(key, id, grantId)
       return { count: left, ...rest }
     }
-    return leave()
-      .catch(leave)
-      .catch(() => {
-        const message =
-          'The index of sessions was not told of an end: for a while this account may not be revoked.'
-        this.#log.warn({ event: 'revocation.failed', reason: 'index' }, message)
-        return { count: Number.POSITIVE_INFINITY }
-      })
+    return askAgain(leave).catch(() => {
+      const message =
+        'The index of sessions was not told of an end: for a while this account may not be revoked.'
+      this.#log.warn({ event: 'revocation.failed', reason: 'index' }, message)
+      return { count: Number.POSITIVE_INFINITY }
+    })
   }
 
-  /** Refuses every session that joined until now, and says which joined. Asked for once more when the answer is lost. */
+  /** Refuses every session that joined until now, and says which joined. */
   end(key: string, ttlSeconds: number): Promise<{ notBefore: number; memberIds: readonly string[] }> {
-    const end = (): ReturnType<SubjectStore['end']> => this.#subjects.end(key, ttlSeconds)
-    return end().catch(end)
+    return askAgain(() => this.#subjects.end(key, ttlSeconds))
   }
 
   members(key: string): Promise<readonly string[]> {

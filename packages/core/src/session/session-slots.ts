@@ -1,13 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import type { Logger } from '../log.ts'
-import type {
-  GrantWrite,
-  SessionDeleteOutcome,
-  SessionStore,
-  SessionWriteOutcome,
-  VersionedRecord,
-} from '../store/store.ts'
+import { askAgain } from '../store/ask-again.ts'
+import type { GrantWrite, SessionDeleteOutcome, SessionStore, VersionedRecord } from '../store/store.ts'
 import { OpenedSessions } from './opened-sessions.ts'
 import type { SessionRecord } from './record.ts'
 
@@ -73,7 +68,7 @@ export class SessionSlots {
     return this.#open(locator, await this.#store.peek(locator))
   }
 
-  /** A write whose answer was lost is asked for once more: the store answers the same for the same record. */
+  /** Changes a slot, if what stands there is what the change was made for. */
   async write({
     locator,
     current,
@@ -90,16 +85,14 @@ export class SessionSlots {
       putGrants,
       deleteGrants,
     }
-    const send = (): Promise<SessionWriteOutcome> => this.#store.write(locator, write)
-    const written = await send().catch(send)
+    const written = await askAgain(() => this.#store.write(locator, write))
     if (written.outcome === 'moved') return written
     return { ...written, session: { locator, version: sealed.version, record } }
   }
 
-  /** Deletes the session as it stood, with the named grants of its slot. Asked for once more when the answer is lost. */
+  /** Deletes the session as it stood, with the named grants of its slot. */
   async delete({ locator, version }: Session, grantIds: readonly string[]): Promise<SessionDeleteOutcome> {
-    const send = (): Promise<SessionDeleteOutcome> => this.#store.delete(locator, version, grantIds)
-    const deleted = await send().catch(send)
+    const deleted = await askAgain(() => this.#store.delete(locator, version, grantIds))
     if (deleted.outcome === 'deleted') this.#opened.forget(locator)
     return deleted
   }
