@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { digest } from '../crypto/digest.ts'
-import { subjectKey } from '../protocol/subject-key.ts'
 import { isFresh } from '../session/is-fresh.ts'
+import { isIssuedTo } from '../session/issued-to.ts'
 import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import type { FlowContext } from './context.ts'
@@ -35,9 +35,7 @@ export function accountAt(
   client: SignInClient,
   accountId?: string,
 ): SessionAccount | undefined {
-  const here = accounts.filter(
-    (one) => one.provider === client.provider.id && subjectKey(client, one.id) === one.subject,
-  )
+  const here = accounts.filter((one) => one.provider === client.provider.id && isIssuedTo(client, one))
   if (accountId !== undefined) return here.find(({ id }) => id === accountId)
   return here.find(({ id }) => user.provider === client.provider.id && id === user.id) ?? here[0]
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import { within } from '../protocol/within.ts'
+import { isIssuedTo } from '../session/issued-to.ts'
 import type { EndedGrant } from '../session/sessions.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { BackgroundWork } from './background-work.ts'
@@ -68,7 +68,7 @@ export class Revocations {
 
   #revocableTokens(client: SignInClient, grant: EndedGrant): TokenSet | undefined {
     // The provider may be configured with another server or client by now.
-    if (subjectKey(client, grant.account.id) !== grant.account.subject) return undefined
+    if (!isIssuedTo(client, grant.account)) return undefined
     // Where revoking ends the whole authorization, the user's other sessions still need it.
     if (client.provider.revocation === 'authorization' && !grant.lastOfSubject) return undefined
     const opened = this.#vault.open(grant.ref, grant.record)

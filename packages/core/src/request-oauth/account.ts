@@ -3,7 +3,7 @@ import { LatchkeyError } from '../errors.ts'
 import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
-import { subjectKey } from '../protocol/subject-key.ts'
+import { isIssuedTo } from '../session/issued-to.ts'
 import { keptSeconds } from '../session/kept-accounts.ts'
 import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Dispatcher } from '../transport/undici.ts'
@@ -158,24 +158,13 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     const { provider, id, owner } = account
     const client = await this.#parts.clients.find(provider)
     if (client === undefined) throw unknownProvider(provider)
-    if (!belongs(account, client)) throw issuedElsewhere(client)
+    if (!isIssuedTo(client, account)) throw issuedElsewhere(client)
     const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}
     return {
       client,
       handle: { ...grantOf(this.#pointer, account), client, account: { provider, id }, ...kept },
     }
   }
-}
-
-/** The client that each pointer was last found to belong to: records are shared by many requests. */
-const owners = new WeakMap<SessionAccount, TokenSource>()
-
-/** True when the tokens were issued by the server, and to the client, that the provider is configured with now. */
-function belongs(pointer: SessionAccount, client: TokenSource): boolean {
-  if (owners.get(pointer) === client) return true
-  if (subjectKey(client, pointer.id) !== pointer.subject) return false
-  owners.set(pointer, client)
-  return true
 }
 
 function issuedElsewhere({ provider: { id, name } }: TokenSource): LatchkeyError {
