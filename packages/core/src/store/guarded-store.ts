@@ -57,6 +57,15 @@ export function storeUnavailable(reason?: string): LatchkeyError {
 }
 
 /**
+ * For `catch` where life goes on without the store: its failure was logged already, and `undefined` says that the outcome
+ * is open. Throws everything else.
+ */
+export function storeIsAway(error: unknown): undefined {
+  if (!LatchkeyError.is(error)) throw error
+  return undefined
+}
+
+/**
  * The error for a record that was sealed by a secret, or written by a version, that this process does not have.
  * During a deploy another process can read it, so it is kept.
  */

@@ -1,6 +1,5 @@
 import { type Clock, Deadline } from '../clock.ts'
-import { LatchkeyError } from '../errors.ts'
-import { storeUnavailable } from '../store/guarded-store.ts'
+import { storeIsAway, storeUnavailable } from '../store/guarded-store.ts'
 import type { GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
 import { grantName } from './grant.ts'
 
@@ -71,7 +70,7 @@ export class HeldCommits {
     waiting.cancelRetry()
     const end = await this.#grants
       .commit(waiting.ref, waiting.expectedVersion, waiting.record)
-      .catch((error: unknown) => stillUnavailable(error))
+      .catch(storeIsAway)
     if (!this.#isWaiting(waiting)) return
     if (end === undefined && !lastTime) return this.#retryLater(waiting)
     this.#waiting.delete(grantName(waiting.ref))
@@ -82,9 +81,4 @@ export class HeldCommits {
   #isWaiting(waiting: Waiting): boolean {
     return this.#waiting.get(grantName(waiting.ref)) === waiting
   }
-}
-
-function stillUnavailable(error: unknown): undefined {
-  if (!LatchkeyError.is(error)) throw error
-  return undefined
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts'
-import { LatchkeyError } from '../errors.ts'
+import type { LatchkeyError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Logger } from '../log.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
+import { storeIsAway } from '../store/guarded-store.ts'
 import type { Attempt, AttemptFailure, GrantStore, SubjectStore } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
 import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
@@ -291,10 +292,4 @@ export class Refresh {
   #eventAccount(): { readonly provider: string; readonly accountId: string } {
     return { provider: this.#handle.account.provider, accountId: this.#handle.account.id }
   }
-}
-
-/** The store's guard has reported its failure already; `undefined` says that the outcome is open. */
-function storeIsAway(error: unknown): undefined {
-  if (!LatchkeyError.is(error)) throw error
-  return undefined
 }
