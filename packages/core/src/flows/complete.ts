@@ -8,6 +8,7 @@ import { type OpenTransaction, sessionBinding, transactionTarget } from '../sess
 import { targetOf } from './begin.ts'
 import { abandon, abandonUnknown, keeperOf, Landing, type Redeemed } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
+import { defaultUserId } from './default-user-id.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { keptBeside } from './kept.ts'
 import { redirect } from './replies.ts'
@@ -155,7 +156,7 @@ async function decideUserId(
     const keptBy = await keeperOf(context, client, user)
     const login = { provider, user, raw: profile.claims, ...(keptBy === undefined ? {} : { keptBy }) }
     const own = await context.settings.onLogin?.(login, request, session)
-    return own ?? keptBy ?? `${provider}:${user.id}`
+    return own ?? keptBy ?? defaultUserId(user)
   } catch (error) {
     await abandon(context, redeemed)
     throw error

@@ -5,6 +5,7 @@ import type { BroughtAccount } from '../session/sessions.ts'
 import { accountInUse } from '../vault/subject-grants.ts'
 import { keeperOf, Landing, ownerOf } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
+import { defaultUserId } from './default-user-id.ts'
 import { keptBeside } from './kept.ts'
 import type { SignInClient } from './sign-in-client.ts'
 
@@ -28,7 +29,7 @@ export interface SessionRequest {
 export async function createSession(context: FlowContext, request: SessionRequest): Promise<string> {
   const { client, user } = request
   const keeper = await keeperOf(context, client, user)
-  const userId = request.userId ?? keeper ?? `${user.provider}:${user.id}`
+  const userId = request.userId ?? keeper ?? defaultUserId(user)
   if (keeper !== undefined && keeper !== userId) throw accountInUse()
   const landing = landingOf(context, request, userId)
   const { setCookie } = await context.sessions.signIn({

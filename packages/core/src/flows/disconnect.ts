@@ -5,8 +5,7 @@ import { settleAll } from '../session/settle-all.ts'
 import { askAgain } from '../store/ask-again.ts'
 import { subjectRef } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
-
-const revocationWaitMs = 2_000
+import { revocationWaitMs } from './revocations.ts'
 
 /**
  * Ends an account for its user: its tokens are revoked, it is no longer kept, and it leaves all of the user's sessions.

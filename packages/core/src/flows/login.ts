@@ -16,6 +16,7 @@ import type { FlowContext } from './context.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { redirect } from './replies.ts'
 import { isForDocument } from './request-headers.ts'
+import { requireClient } from './require-client.ts'
 import { isUnsafe, requireSameOrigin } from './same-origin.ts'
 import type { SignInClient } from './sign-in-client.ts'
 import { stepAddress } from './step.ts'
@@ -135,13 +136,7 @@ async function clientFor(
   const [only, ...others] = providers.listed
   const fallback = others.length === 0 ? only?.provider.id : undefined
   const id = wanted ?? session?.record.user.provider ?? fallback
-  if (id === undefined) return undefined
-  const client = await providers.find(id)
-  if (client !== undefined) return client
-  throw new LatchkeyError(
-    'invalid_options',
-    `There is no provider ${JSON.stringify(id)}. Add it to the option providers.`,
-  )
+  return id === undefined ? undefined : requireClient(providers, id)
 }
 
 function requireNothingSpecial({ scope, prompt, params, link }: LoginRequest): void {

@@ -1,4 +1,3 @@
-import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { Ending } from '../session/endings.ts'
 import { userKey } from '../session/session-index.ts'
@@ -8,10 +7,9 @@ import type { FlowContext } from './context.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { jsonReply, redirect } from './replies.ts'
 import { headerOf, isFromScript } from './request-headers.ts'
+import { requireClient } from './require-client.ts'
+import { revocationWaitMs } from './revocations.ts'
 import { requireSameOrigin } from './same-origin.ts'
-
-/** How long a sign-out waits for the authorization servers; they are told in the background after that. */
-const revocationWaitMs = 2_000
 
 /** What code asks of a sign-out. */
 export interface LogoutRequest {
@@ -81,11 +79,7 @@ export async function endSessions(
   context: FlowContext,
   account: { readonly provider: string; readonly id: string },
 ): Promise<number> {
-  const client = await context.settings.providers.find(account.provider)
-  if (client === undefined) {
-    const message = `There is no provider ${JSON.stringify(account.provider)}. Add it to the option providers.`
-    throw new LatchkeyError('invalid_options', message)
-  }
+  const client = await requireClient(context.settings.providers, account.provider)
   const subject = subjectKey(client, account.id)
   return endAll(context, {
     key: subject,

@@ -9,6 +9,8 @@ import type { BackgroundWork } from './background-work.ts'
 import type { ProviderDirectory } from './settings.ts'
 import type { SignInClient } from './sign-in-client.ts'
 
+/** How long an answer waits for the authorization servers; they are told in the background after that. */
+export const revocationWaitMs: number = 2_000
 const deadlineMs = 10_000
 /** After a failed revocation it is tried again this often, and then given up: the token dies of age. */
 const retryAfterMs = [1_000, 10_000, 60_000]
