@@ -94,7 +94,7 @@ describe('Applications', () => {
       },
       () => client,
     )
-    expect(await rejection(accessToken())).toMatchObject({ code: 'not_supported' })
+    expect(await rejection(accessToken())).toMatchObject({ code: 'invalid_options' })
     expect(await rejection(accessToken())).toMatchObject({ code: 'as_unavailable' })
     expect((await accessToken()).value).toBe('app-1')
     expect((await accessToken()).value).toBe('app-1')

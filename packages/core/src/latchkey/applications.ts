@@ -1,12 +1,12 @@
 import { digest } from '../crypto/digest.ts'
 import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
+import { requireClient } from '../flows/require-client.ts'
 import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
-import { unknownProvider } from '../request-oauth/account.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ApplicationSource, explained, type Mint } from './application-source.ts'
@@ -65,8 +65,7 @@ export class Applications {
 
   async #make(id: string, mint: Mint): Promise<AuthorizedAccess> {
     const { clients, vault, dispatcher } = this.#parts
-    const client = await clients.find(id)
-    if (client === undefined) throw unknownProvider(id)
+    const client = await requireClient(clients, id)
     const { provider } = client
     requireOneToken(provider, mint)
     const handle = {

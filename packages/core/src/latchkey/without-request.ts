@@ -2,13 +2,13 @@ import { LatchkeyError } from '../errors.ts'
 import type { ApiAccess } from '../fetch/api-access.ts'
 import { ownerOf } from '../flows/brought-account.ts'
 import { keptAccounts } from '../flows/kept.ts'
+import { requireClient } from '../flows/require-client.ts'
 import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys, requireKnownName } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
 import type { Settings } from '../options.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { User } from '../protocol/user.ts'
-import { unknownProvider } from '../request-oauth/account.ts'
 import { type UserAccess, userAccess } from '../request-oauth.ts'
 import { type ApplicationOptions, Applications } from './applications.ts'
 import type { Parts } from './parts.ts'
@@ -101,7 +101,7 @@ export class WithoutRequest<Id extends string> {
     const { provider, user, tokens, userId } = session
     const known = userFrom(call, provider, user)
     if (userId !== undefined) requireUserId(call, userId)
-    const client = await this.#client(provider)
+    const client = await requireClient(this.#parts.clients, provider)
     const set = tokens && this.#tokenSet(call, tokens, client)
     const setCookie = await this.#parts.flows.createSession({
       client,
@@ -118,7 +118,7 @@ export class WithoutRequest<Id extends string> {
     requireShape<ImportedAccount>(call, account, importNames)
     const { provider, userId, tokens } = account
     requireUserId(call, userId)
-    const client = await this.#client(provider)
+    const client = await requireClient(this.#parts.clients, provider)
     if (ownerOf(client) !== 'user') {
       throw invalidOption(
         `${call}: accounts at "${provider}" end with their session. Set keepAccounts: true, on latchkey() or on the provider.`,
@@ -135,12 +135,6 @@ export class WithoutRequest<Id extends string> {
   #tokenSet(call: string, tokens: Tokens, { provider }: ProtocolClient): ReturnType<typeof tokenSetFrom> {
     const { scope } = provider
     return tokenSetFrom(call, tokens, { receivedAt: this.#settings.clock.now() - agedSeconds, scope })
-  }
-
-  async #client(provider: Id): Promise<ProtocolClient> {
-    const client = await this.#parts.clients.find(provider)
-    if (client === undefined) throw unknownProvider(provider)
-    return client
   }
 
   #requireProvider(provider: unknown): void {

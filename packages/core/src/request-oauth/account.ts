@@ -176,7 +176,7 @@ function issuedElsewhere({ provider: { id, name } }: TokenSource): LatchkeyError
 }
 
 /** The error for a provider id that is not configured. */
-export function unknownProvider(provider: string): LatchkeyError {
+function unknownProvider(provider: string): LatchkeyError {
   const message = `No provider "${provider}" is configured: add it to the providers of latchkey().`
   return new LatchkeyError('not_supported', message, { provider })
 }
