@@ -4,7 +4,7 @@ import type { OnLogin } from '../flows/settings.ts'
 import type { Settings } from '../options.ts'
 import { type Answer, type RequestOAuth, requestOAuth, type SessionOutcome } from '../request-oauth.ts'
 import type { Parts } from './parts.ts'
-import { requireUserId } from './without-request.ts'
+import { requireUserId } from './user-id.ts'
 
 /** A request whose session is known, or known to be unreadable. */
 export interface OpenedRequest {

@@ -1,4 +1,3 @@
-import { LatchkeyError } from '../errors.ts'
 import type { ApiAccess } from '../fetch/api-access.ts'
 import { ownerOf } from '../flows/brought-account.ts'
 import { keptAccounts } from '../flows/kept.ts'
@@ -14,6 +13,7 @@ import { type ApplicationOptions, Applications } from './applications.ts'
 import type { Parts } from './parts.ts'
 import { type Tokens, tokenSetFrom } from './tokens.ts'
 import { userFrom } from './user-from.ts'
+import { requireUserId } from './user-id.ts'
 
 /** What `auth.createSession()` takes. */
 export interface NewSession<Id extends string = string> {
@@ -44,7 +44,6 @@ export interface CreatedSession {
 
 const sessionNames: NamesOf<NewSession> = { provider: true, user: true, tokens: true, userId: true }
 const importNames: NamesOf<ImportedAccount> = { userId: true, provider: true, tokens: true }
-const longestUserId = 512
 /** Tokens from elsewhere were received some time ago; how long does not matter past the age of a fresh one. */
 const agedSeconds = 60
 
@@ -150,15 +149,4 @@ export class WithoutRequest<Id extends string> {
 function requireShape<Options>(call: string, value: object, names: NamesOf<Options>): void {
   if (!isOptionsObject(value)) throw invalidOption(`${call} takes one object, not ${kindOf(value)}.`)
   requireKnownKeys(call, value, names)
-}
-
-/** @throws {LatchkeyError} `invalid_options`: no user id. */
-export function requireUserId(call: string, value: unknown): asserts value is string {
-  if (typeof value === 'string' && value !== '' && value.length <= longestUserId) return
-  const what = typeof value === 'string' ? `text of ${value.length} characters` : kindOf(value)
-  const fix = typeof value === 'number' ? ' Pass String(id).' : ''
-  throw new LatchkeyError(
-    'invalid_options',
-    `${call}: a user id is text of 1 to ${longestUserId} characters, not ${what}.${fix}`,
-  )
 }
