@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import { LatchkeyError } from './errors.ts'
 import type { LatchkeyEvents, TypedEmitter } from './events.ts'
 import type { ApiAccess } from './fetch/api-access.ts'
-import type { Requirement } from './flows/guard.ts'
 import type { PlainRequest, Reply } from './flows/http.ts'
 import { headerOf } from './flows/request-headers.ts'
 import type { ApplicationOptions } from './latchkey/applications.ts'
@@ -54,7 +53,10 @@ export class Latchkey<Id extends string = string> {
   readonly providers: readonly ProviderInfo<Id>[]
   /** What happens to sign-ins and grants. No payload holds a secret. */
   readonly events: TypedEmitter<LatchkeyEvents>
-  /** Paths that {@link Latchkey.route} answers, those of resolved providers aside. */
+  /**
+   * What {@link Latchkey.route} answers is one of these paths or lies below one, the callbacks of resolved providers
+   * aside.
+   */
   readonly paths: readonly string[]
   readonly #settings: Settings
   readonly #parts: Parts
@@ -124,7 +126,7 @@ export class Latchkey<Id extends string = string> {
 
   /**
    * The client's own access to a provider's API (client credentials, RFC 6749 §4.4): one token per scope and audience
-   * for the whole cluster, minted when it is first needed and renewed before it expires.
+   * for the whole cluster, minted when it is first needed and refreshed before it expires.
    *
    * @throws {LatchkeyError} `invalid_options`: no such provider or option, or one token is all that the server keeps.
    */
@@ -190,7 +192,7 @@ export class Latchkey<Id extends string = string> {
    * @throws {LatchkeyError} `login_required`, `insufficient_scope`, `cross_site_request`, `store_unavailable`
    */
   async guard(request: PlainRequest, oauth: object, requirement: LoginRequirement<Id>): Promise<void> {
-    await this.#parts.flows.guard(request, sessionOf(oauth), requirement as Requirement)
+    await this.#parts.flows.guard(request, sessionOf(oauth), requirement)
   }
 
   /**

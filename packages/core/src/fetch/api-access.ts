@@ -8,7 +8,7 @@ import { authorizedRequest, type RequestOptions, type ResponseData } from './aut
 import type { Credentials } from './credentials.ts'
 import type { TokenBearer } from './token-bearer.ts'
 
-/** A token to hand to something that makes its own requests. Prefer `fetch`, which also renews it. */
+/** A token to hand to something that makes its own requests. Prefer `fetch`, which also refreshes it. */
 export interface AccessToken {
   readonly value: string
   /** As the server spelled it, usually `Bearer`. */

@@ -38,7 +38,7 @@ export function redirectUris(settings: Settings, provider: Provider): readonly s
 }
 
 /**
- * The paths that are answered, those of resolved providers aside.
+ * The paths that are answered are these and what lies below them, the callbacks of resolved providers aside.
  * @throws {LatchkeyError} `invalid_options`: a callback path is taken.
  */
 export function ownPaths(settings: Settings, log: Logger): readonly string[] {
