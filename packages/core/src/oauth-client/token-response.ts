@@ -1,8 +1,8 @@
 import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import { invalidOption } from '../options/invalid-option.ts'
 import type { IdTokenClaims } from '../protocol/id-token.ts'
-import { refreshTokenExpiry } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
+import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
 import type { TokenSet } from '../protocol/token.ts'
 
 /** Tokens from the authorization server. Secret: keep it encrypted, and never log it. */

@@ -26,10 +26,6 @@ import { requestTokens } from './token-request.ts'
 import { mapUser, openidUserFields, type User } from './user.ts'
 import { fetchUserinfo } from './userinfo.ts'
 
-export type { AuthorizationRequest } from './authorization.ts'
-export { refreshTokenExpiry } from './refresh-token-expiry.ts'
-export type { User } from './user.ts'
-
 /** The user, with every claim that the provider sent. */
 export interface UserProfile {
   readonly user: User
@@ -131,16 +127,11 @@ export class ProtocolClient {
   }
 
   /**
-   * The user behind a sign-in.
+   * The user behind a sign-in, with every claim that the provider sent.
    *
    * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, or `invalid_callback` when userinfo is about somebody
-   *   else than the ID token.
+   *   else than the ID token. `not_supported`: nothing says where users are described.
    */
-  async user(answer: SignInAnswer): Promise<User> {
-    return (await this.profile(answer)).user
-  }
-
-  /** Like {@link ProtocolClient.user}, with every claim that the provider sent. */
   async profile(answer: Pick<SignInAnswer, 'tokens' | 'claims'>): Promise<UserProfile> {
     const provider = this.#provider
     const endpoint = (await this.#metadata.get()).userinfoEndpoint

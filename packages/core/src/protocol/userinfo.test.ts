@@ -8,7 +8,7 @@ import type { User } from './user.ts'
 const endpoint = 'GET https://api.example/me'
 const plainAnswer = { tokens: tokenSet(), raw: {} }
 
-function userFrom(
+async function userFrom(
   answer: Answer,
   fields: UserFields = { id: 'id' },
   overrides: Partial<Provider> = {},
@@ -16,14 +16,14 @@ function userFrom(
   const userinfo = { endpoint: 'https://api.example/me', fields }
   const { client, server } = clientFixture(oauthProvider({ userinfo, ...overrides }))
   server.on(endpoint, answer)
-  return client.user(plainAnswer)
+  return (await client.profile(plainAnswer)).user
 }
 
-describe('ProtocolClient.user', () => {
+describe('ProtocolClient.profile', () => {
   it('asks with the access token in the header and maps the claims', async () => {
     const { client, server } = clientFixture(oauthProvider({ resourceHeaders: { 'Client-Id': 'client-1' } }))
     server.on(endpoint, { body: { id: 7 } })
-    expect(await client.user(plainAnswer)).toEqual({ provider: 'example', id: '7' })
+    expect((await client.profile(plainAnswer)).user).toEqual({ provider: 'example', id: '7' })
     expect(server.requests[0]?.headers).toMatchObject({
       authorization: 'Bearer access-token-1',
       'client-id': 'client-1',
@@ -35,7 +35,7 @@ describe('ProtocolClient.user', () => {
     const credentials = { headers: { Authorization: 'nadeo_v1 t={access_token}', 'X-Client': '{client_id}' } }
     const { client, server } = clientFixture(oauthProvider({ credentials }))
     server.on(endpoint, { body: { id: 'a' } })
-    await client.user(plainAnswer)
+    await client.profile(plainAnswer)
     expect(server.requests[0]?.headers).toMatchObject({
       authorization: 'nadeo_v1 t=access-token-1',
       'x-client': 'client-1',
@@ -142,14 +142,14 @@ describe('ProtocolClient.user', () => {
   it('says what to set when nothing describes the user', async () => {
     const { userinfo, ...provider } = oauthProvider()
     const { client } = clientFixture(provider)
-    expect(await rejection(client.user(plainAnswer))).toMatchObject({
+    expect(await rejection(client.profile(plainAnswer))).toMatchObject({
       code: 'not_supported',
       message: expect.stringContaining('userinfo'),
     })
   })
 })
 
-describe('ProtocolClient.user of an OpenID provider', () => {
+describe('ProtocolClient.profile of an OpenID provider', () => {
   const claims = { iss: 'https://as.example', sub: 'user-1', name: 'Ada', email: 'old@example.com' }
   const answer = { tokens: tokenSet({ idToken: idToken() }), claims, raw: {} }
 
@@ -174,7 +174,7 @@ describe('ProtocolClient.user of an OpenID provider', () => {
     async (sub) => {
       const { client, server } = clientFixture(openidProvider())
       server.on('GET https://as.example/userinfo', { body: { sub } })
-      expect(await rejection(client.user(answer))).toMatchObject({
+      expect(await rejection(client.profile(answer))).toMatchObject({
         code: 'invalid_callback',
         reason: 'userinfo_subject',
       })
@@ -188,7 +188,7 @@ describe('ProtocolClient.user of an OpenID provider', () => {
       jwksUri: 'https://as.example/jwks',
     })
     const { client, server } = clientFixture(provider)
-    expect(await client.user(answer)).toMatchObject({ id: 'user-1', name: 'Ada' })
+    expect((await client.profile(answer)).user).toMatchObject({ id: 'user-1', name: 'Ada' })
     expect(server.requests).toHaveLength(0)
   })
 })
