@@ -113,7 +113,6 @@ export class BoundAccount<Id extends string> implements Account<Id> {
       await parts.disconnect(pointer.userId, pointer.account)
       onDisconnected(this)
     }
-    Object.defineProperty(this, inspect.custom, { value: () => this.toJSON() })
   }
 
   /** True when this account's tokens may go to `url`. */
@@ -125,6 +124,10 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   /** Provider and id, nothing else. */
   toJSON(): Record<string, unknown> {
     return { provider: this.provider, id: this.id }
+  }
+
+  [inspect.custom](): unknown {
+    return this.toJSON()
   }
 
   #authorized(): Promise<AuthorizedAccess> {
