@@ -23,7 +23,11 @@ const carriedOptions = [
 
 /** The absolute URL that a call of fetch is about. @throws {LatchkeyError} `origin_not_allowed` */
 export function fetchTarget(input: FetchInput): URL {
-  return parseTarget(input instanceof Request ? input.url : input)
+  return parseTarget(addressOf(input))
+}
+
+function addressOf(input: FetchInput): string | URL {
+  return input instanceof Request ? input.url : input
 }
 
 /**
@@ -60,7 +64,7 @@ interface PreparedCall {
 
 async function prepare(bearer: TokenBearer, input: FetchInput, init: RequestInit): Promise<PreparedCall> {
   refuseOptions(init)
-  const url = bearer.origins.check(fetchTarget(input)).href
+  const url = bearer.origins.check(addressOf(input)).href
   const request = input instanceof Request ? input : undefined
   const signal = (init.signal === undefined ? request?.signal : init.signal) ?? undefined
   signal?.throwIfAborted()
