@@ -85,17 +85,19 @@ export function accountPage({ user, accounts, addable, lastCall, lastJob }: User
             <p>Signed in with ${escapeHtml(main?.provider.preset.name ?? user.provider)}</p>
           </div>
           <form method="post" action="/logout"><button class="quiet">Sign out</button></form>
+          ${button('/everywhere', 'Sign out everywhere', 'quiet')}
         </div>
         ${main === undefined ? '' : tokenPanel(main, lastCall)}
         <h2>Accounts</h2>
         <ul class="rows">${accounts.map((account) => accountLine(account, main)).join('')}</ul>
-        <div class="actions">
-          ${addable.map(addButton).join('')}
-          ${accounts.some(({ more }) => more === 'missing') ? button('/played', 'Show what I played last') : ''}
-        </div>
+        ${actions([
+          ...addable.map(addButton),
+          ...(accounts.some(({ more }) => more === 'missing')
+            ? [button('/played', 'Show what I played last')]
+            : []),
+        ])}
         <h2>Without a session</h2>
         ${job(lastJob)}
-        <div class="actions">${button('/everywhere', 'Sign out everywhere', 'quiet')}</div>
       </section>
       <div class="column">${accounts.map(dataCard).join('')}</div>
     </div>`,
@@ -115,7 +117,8 @@ function tokenPanel({ provider, status }: AccountView, lastCall: CallResult | un
 function accountLine({ provider, status }: AccountView, main: AccountView | undefined): string {
   const { id, name } = provider.preset
   const isMain = provider === main?.provider
-  const detail = isMain ? 'the one you signed in with' : `refreshed ${status.refreshCount} times`
+  const count = status.refreshCount === 1 ? '1 time' : `${status.refreshCount} times`
+  const detail = isMain ? 'the one you signed in with' : `refreshed ${count}`
   const disconnect = isMain ? '' : button(`/accounts/${id}/disconnect`, `Disconnect ${name}`, 'quiet')
   return `<li class="with-action"><strong>${escapeHtml(name)}</strong> <span>${detail}</span>${disconnect}</li>`
 }
@@ -140,16 +143,24 @@ function dataCard({ provider, rows, more }: AccountView): string {
 
 /** What the nightly job did, and the button that runs it now. */
 function job(lines: readonly JobLine[] | undefined): string {
-  const done = lines?.map(({ userId, provider, entries }) => {
-    const detail = entries === undefined ? 'has to be allowed anew' : `${entries} entries`
-    return `<li><strong>${escapeHtml(userId)}</strong> <span>${escapeHtml(provider)}: ${detail}</span></li>`
+  const userIds = [...new Set(lines?.map(({ userId }) => userId))]
+  const done = userIds.map((id) => {
+    const own = lines?.filter(({ userId }) => userId === id) ?? []
+    const details = own.map(({ provider, entries }) =>
+      escapeHtml(`${provider}: ${entries === undefined ? 'has to be allowed anew' : `${entries} entries`}`),
+    )
+    return `<li><strong>${escapeHtml(id)}</strong> <span>${details.join(' · ')}</span></li>`
   })
   const report =
-    done === undefined
+    lines === undefined
       ? '<p>The nightly job calls the APIs of every user, signed in or not.</p>'
       : `<p data-job>${done.length === 0 ? 'The nightly job found nobody.' : 'The nightly job was there for:'}</p>
         <ul class="rows">${done.join('')}</ul>`
   return `${report}<div class="actions">${button('/nightly-job', 'Run the nightly job now')}</div>`
+}
+
+function actions(buttons: readonly string[]): string {
+  return buttons.length === 0 ? '' : `<div class="actions">${buttons.join('')}</div>`
 }
 
 function button(action: string, label: string, look = ''): string {

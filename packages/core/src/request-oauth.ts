@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { LatchkeyError } from './errors.ts'
 import type { ApiAccess } from './fetch/api-access.ts'
 import type { Reply } from './flows/http.ts'
+import { type NamesOf, requireKnownKeys } from './input/known-names.ts'
 import type { User } from './protocol/user.ts'
 import type { Account, AccountParts } from './request-oauth/account.ts'
 import { AccountList, accessThrough } from './request-oauth/account-list.ts'
@@ -30,6 +31,15 @@ export interface LoginOptions<Id extends string = string> {
   readonly params?: Readonly<Record<string, string>>
 }
 
+const loginNames: NamesOf<LoginOptions> = {
+  provider: true,
+  scope: true,
+  link: true,
+  returnTo: true,
+  prompt: true,
+  params: true,
+}
+
 /** Options of {@link RequestAccess.logout}. */
 export interface LogoutOptions {
   /** A path of this app. @default routes.afterLogout */
@@ -37,6 +47,8 @@ export interface LogoutOptions {
   /** Ends every session of this user, on all devices. @default false */
   readonly everywhere?: boolean
 }
+
+const logoutNames: NamesOf<LogoutOptions> = { returnTo: true, everywhere: true }
 
 /**
  * What everybody may do with `req.oauth`, signed in or not. `fetch` and `request` pick the account by the URL's
@@ -126,8 +138,12 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
     this.account = (provider, id) => this.#accounts().at(provider, id)
     this.requireUser = () => this.#requireSession().record.user
     this.requireUserId = () => this.#requireSession().record.userId
-    this.login = async (options = {}) => parts.answer(() => parts.login(options))
+    this.login = async (options = {}) => {
+      requireKnownKeys<LoginOptions>('login()', options, loginNames)
+      await parts.answer(() => parts.login(options))
+    }
     this.logout = async (options = {}) => {
+      requireKnownKeys<LogoutOptions>('logout()', options, logoutNames)
       const session = this.#session
       await parts.answer(async () => {
         const reply = await parts.logout(session, options)
@@ -205,7 +221,7 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
       })),
       user: session?.record.user,
       requireSomebody: () => void this.#requireSession(),
-      advice: 'Send the browser through req.oauth.login({ provider, link: true }).',
+      advice: () => 'Send the browser through req.oauth.login({ provider, link: true }).',
     })
     return this.#list
   }

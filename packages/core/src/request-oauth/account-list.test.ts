@@ -14,7 +14,7 @@ function listOf(
     pointers: pointersTo(...names),
     user: ada,
     requireSomebody: () => {},
-    advice: 'Link it.',
+    advice: () => 'Link it.',
     ...owner,
   })
 }
@@ -136,7 +136,7 @@ describe('a disconnected account', () => {
   it('stays on it when the store failed', async () => {
     const fixture = new AccountsFixture()
     const failing = { ...fixture.parts, disconnect: () => Promise.reject(new Error('no connection')) }
-    const owner = { pointers: pointersTo('a:ada'), user: ada, requireSomebody: () => {}, advice: '' }
+    const owner = { pointers: pointersTo('a:ada'), user: ada, requireSomebody: () => {}, advice: () => '' }
     const list = new AccountList<string>(failing, owner)
     await expect(list.main().disconnect()).rejects.toThrow('no connection')
     expect(list.all.map(shown)).toEqual(['a:ada'])

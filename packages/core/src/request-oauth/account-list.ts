@@ -3,6 +3,8 @@ import { originRefused } from '../fetch/allowed-origins.ts'
 import type { ApiAccess } from '../fetch/api-access.ts'
 import { fetchTarget } from '../fetch/authorized-fetch.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
+import { requireKnownName } from '../input/known-names.ts'
+import type { Provider } from '../protocol/provider.ts'
 import type { User } from '../protocol/user.ts'
 import {
   type Account,
@@ -20,7 +22,7 @@ export interface AccountOwner {
   /** Throws when nobody is signed in, which comes before a missing account. */
   readonly requireSomebody: () => void
   /** What to do about an account that is not there, in words. */
-  readonly advice: string
+  readonly advice: (provider: Provider | undefined) => string
 }
 
 /** A user's accounts, and which of them a call is about. */
@@ -42,14 +44,21 @@ export class AccountList<Id extends string> {
     return this.#accounts
   }
 
-  /** @throws {LatchkeyError} `login_required`: not there. `account_ambiguous`: several, and no id. */
+  /**
+   * @throws {LatchkeyError} `login_required`: not there. `account_ambiguous`: several, and no id. `invalid_options`: no
+   *   such provider.
+   */
   at(provider: Id, id: string | undefined): Account<Id> {
     this.#owner.requireSomebody()
     const found = this.#accounts.filter(
       (one) => one.provider === provider && (id === undefined || one.id === id),
     )
     const [account, second] = found
-    if (account === undefined) throw this.#noAccount(provider)
+    if (account === undefined) {
+      const ids = this.#clients.listed.map((client) => client.provider.id)
+      if (!this.#clients.resolvesMore) requireKnownName('The option providers', provider, ids)
+      throw this.#noAccount(provider)
+    }
     if (second !== undefined) throw ambiguous(`account('${provider}')`, provider)
     return account
   }
@@ -88,7 +97,8 @@ export class AccountList<Id extends string> {
 
   #noAccount(provider: string | undefined): LatchkeyError {
     const where = provider === undefined ? 'no account' : `no account at "${provider}"`
-    return new LatchkeyError('login_required', `This user has ${where}. ${this.#owner.advice}`, {
+    const known = this.#clients.listed.find((client) => client.provider.id === provider)?.provider
+    return new LatchkeyError('login_required', `This user has ${where}. ${this.#owner.advice(known)}`, {
       reason: 'no_account',
       ...(provider === undefined ? {} : { provider }),
     })

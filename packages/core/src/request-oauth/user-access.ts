@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { ApiAccess } from '../fetch/api-access.ts'
+import type { Provider } from '../protocol/provider.ts'
 import type { KeptAccount } from '../session/kept-accounts.ts'
 import { subjectGrantId } from '../session/record.ts'
 import type { Account, AccountParts } from './account.ts'
@@ -55,8 +56,12 @@ class KeptAccess<Id extends string> implements UserAccess<Id> {
       locator: '',
       userId,
     }))
-    const advice = 'Accounts are kept beyond sign-out with the option keepAccounts: true.'
-    this.#list = new AccountList<Id>(parts, { pointers, user: undefined, requireSomebody: () => {}, advice })
+    this.#list = new AccountList<Id>(parts, {
+      pointers,
+      user: undefined,
+      requireSomebody: () => {},
+      advice: keepingAdvice,
+    })
     const { fetch, request, accessToken } = accessThrough(() => this.#list)
     this.fetch = fetch
     this.request = request
@@ -80,4 +85,10 @@ class KeptAccess<Id extends string> implements UserAccess<Id> {
   [inspect.custom](): unknown {
     return this.toJSON()
   }
+}
+
+function keepingAdvice(provider: Provider | undefined): string {
+  if (provider?.keepAccounts !== true)
+    return 'Accounts are kept beyond sign-out with the option keepAccounts: true.'
+  return `They must add it: req.oauth.login({ provider: '${provider.id}', link: true }).`
 }
