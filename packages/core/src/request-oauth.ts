@@ -114,6 +114,20 @@ export function sessionOf(oauth: object): Session | undefined {
   return SessionAccess.sessionOf(oauth)
 }
 
+/**
+ * The session that a login is made in. Whoever cannot be read can still sign in anew; but a link or a consent belongs to
+ * the session that is there, and a sign-in in its place would end it.
+ * @throws {LatchkeyError} `store_unavailable`
+ */
+export function sessionForLogin(
+  outcome: SessionOutcome,
+  { link = false, scope = [] }: Pick<LoginOptions, 'link' | 'scope'>,
+): Session | undefined {
+  if ('session' in outcome) return outcome.session
+  if (link || scope.length > 0) throw outcome.failure
+  return undefined
+}
+
 class SessionAccess<Id extends string> implements RequestAccess<Id> {
   readonly fetch: ApiAccess['fetch']
   readonly request: ApiAccess['request']

@@ -2,7 +2,13 @@ import { LatchkeyError } from '../errors.ts'
 import type { PlainRequest } from '../flows/http.ts'
 import type { OnLogin } from '../flows/settings.ts'
 import type { Settings } from '../options.ts'
-import { type Answer, type RequestOAuth, requestOAuth, type SessionOutcome } from '../request-oauth.ts'
+import {
+  type Answer,
+  type RequestOAuth,
+  requestOAuth,
+  type SessionOutcome,
+  sessionForLogin,
+} from '../request-oauth.ts'
 import type { Parts } from './parts.ts'
 import { requireUserId } from './user-id.ts'
 
@@ -19,7 +25,6 @@ export function oauthOf<Id extends string>(
   { vault, clients, transport, flows }: Parts,
   { request, outcome, answer, onLook = () => {} }: OpenedRequest,
 ): RequestOAuth<Id> {
-  const session = 'session' in outcome ? outcome.session : undefined
   return requestOAuth<Id>({
     outcome,
     answer,
@@ -28,8 +33,11 @@ export function oauthOf<Id extends string>(
     clients,
     dispatcher: transport.dispatcher,
     disconnect: (userId, account) => flows.disconnect(userId, account),
-    login: ({ provider, scope, link = false, prompt, params, returnTo }) =>
-      flows.login(request, session, { provider, scope, link, prompt, params, returnTo }),
+    login: (options) => {
+      const { provider, scope, link = false, prompt, params, returnTo } = options
+      const asked = { provider, scope, link, prompt, params, returnTo }
+      return flows.login(request, sessionForLogin(outcome, options), asked)
+    },
     logout: (current, { returnTo, everywhere = false }) =>
       flows.logout(request, current, { returnTo, everywhere }),
   })

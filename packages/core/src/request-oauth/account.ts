@@ -126,8 +126,9 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     return { provider: this.provider, id: this.id }
   }
 
-  [inspect.custom](): unknown {
-    return this.toJSON()
+  // An exported class may not name a computed member, so that its declaration follows from this file alone.
+  static {
+    Object.defineProperty(BoundAccount.prototype, inspect.custom, { value: BoundAccount.prototype.toJSON })
   }
 
   #authorized(): Promise<AuthorizedAccess> {
