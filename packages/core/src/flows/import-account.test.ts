@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
+import type { Provider } from '../protocol/provider.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import { startAt } from '../session/session.fixture.ts'
@@ -11,8 +12,8 @@ const day = 86_400
 const unauthorized = new LatchkeyError('as_unavailable', 'Refused.', { reason: 'userinfo_unauthorized' })
 
 class ImportFixture extends FlowsFixture {
-  constructor() {
-    super({ clients: [new ScriptedSignInClient('example', { keepAccounts: true })] })
+  constructor(provider: Partial<Provider> = {}) {
+    super({ clients: [new ScriptedSignInClient('example', { keepAccounts: true, ...provider })] })
   }
 
   /** Tokens as another library left them. */
@@ -125,6 +126,14 @@ describe('Flows.importAccount', () => {
     const tokens = { ...fixture.tokens(), accessToken: 'access of new', refreshToken: 'refresh of new' }
     await fixture.import(tokens)
     expect(await fixture.grant()).toMatchObject({ state: 'live', holder: 'ada lovelace', tokens })
+  })
+
+  it('takes the place of what its tokens have killed, where a server keeps one token set alive', async () => {
+    const fixture = new ImportFixture({ exclusive: true })
+    await fixture.import(fixture.tokens())
+    const tokens = fixture.tokens({ accessToken: 'access of newest', refreshToken: 'refresh of newest' })
+    await fixture.import(tokens)
+    expect(await fixture.grant()).toMatchObject({ holder: 'ada lovelace', tokens })
   })
 
   it('refreshes expired tokens once, for twenty calls at a time', async () => {

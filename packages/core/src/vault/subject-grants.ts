@@ -39,7 +39,7 @@ export interface BroughtTokens {
   readonly mustLive?: true
   /** Epoch seconds of the user's authorization. */
   readonly authorizedAt: number
-  /** A live grant that stands there stays, whatever this one is worth. */
+  /** A live grant that stands there stays, whatever this one is worth; not where this one has killed it. */
   readonly yields?: true
 }
 
@@ -207,8 +207,9 @@ export class SubjectGrants {
 /** True when what stands there is to stay: it is newer, or grants more than a plain sign-in asked for. */
 async function keeps({ grant }: OpenedGrant, brought: BroughtTokens): Promise<boolean> {
   if (grant.state !== 'live') return false
-  if (brought.yields) return true
+  // Where only one token set lives and ours does, what stands there is dead.
   if (brought.isAlive !== undefined) return isOurs(grant, brought) || !(await brought.isAlive())
+  if (brought.yields) return true
   const { tokens, requestedScope } = brought
   const gotWhatItAsked = requestedScope.every((item) => tokens.scope.includes(item))
   return gotWhatItAsked && grant.tokens.scope.some((item) => !tokens.scope.includes(item))
