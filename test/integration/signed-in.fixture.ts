@@ -1,4 +1,4 @@
-import type { LatchkeyError, RequestOAuth } from '@latchkey/express'
+import type { ApiAccess, LatchkeyError, RequestOAuth } from '@latchkey/express'
 import type { UserAgent } from '@latchkey/testing'
 import type { Express } from 'express'
 import { expect } from 'vitest'
@@ -76,7 +76,7 @@ export interface CallInit {
 }
 
 /** One way to call an API. */
-export type Call = (oauth: RequestOAuth, url: string, init?: CallInit) => Promise<Answer>
+export type Call = (oauth: ApiAccess, url: string, init?: CallInit) => Promise<Answer>
 
 /** Through `req.oauth.fetch`. */
 export const fetchCall: Call = async (oauth, url, init) => {
@@ -85,7 +85,7 @@ export const fetchCall: Call = async (oauth, url, init) => {
 }
 
 const withRequest: Call = async (oauth, url, init) => {
-  const reply = await oauth.request(url, init as Parameters<RequestOAuth['request']>[1]) // as above
+  const reply = await oauth.request(url, init as Parameters<ApiAccess['request']>[1]) // as above
   return { status: reply.statusCode, text: await reply.body.text(), headers: reply.headers }
 }
 

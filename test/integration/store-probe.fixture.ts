@@ -28,6 +28,8 @@ export interface StoreProbe {
   newCommands(): readonly string[]
   /** From now on the command answers what `change` makes of its answer; without it, the truth again. */
   answer(command: string, change?: ChangeAnswer): void
+  /** From now on these commands fail before the store hears of them; without any, all get through again. */
+  cut(...commands: readonly string[]): void
   /** Session records in the order in which they were written. */
   sessions(): readonly StoredRecord[]
   /** Grant records in the order in which they were written. */
@@ -40,8 +42,11 @@ const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users
 export function probedStore(clock: TestClock): StoreProbe {
   const commands: StoreCommand[] = []
   const changes = new Map<string, ChangeAnswer>()
+  const cuts = new Set<string>()
   const plain = memoryStore({ clock })
-  const probed = Object.fromEntries(ports.map((port) => [port, probe(port, plain[port], commands, changes)]))
+  const probed = Object.fromEntries(
+    ports.map((port) => [port, probe(port, plain[port], { commands, changes, cuts })]),
+  )
   let seen = 0
   return {
     store: { ...plain, ...probed },
@@ -55,6 +60,10 @@ export function probedStore(clock: TestClock): StoreProbe {
       if (change === undefined) changes.delete(command)
       else changes.set(command, change)
     },
+    cut: (...names) => {
+      cuts.clear()
+      for (const name of names) cuts.add(name)
+    },
     sessions: () => writes(commands).map(({ locator, write }) => ({ name: locator, record: write.record })),
     grants: () =>
       writes(commands).flatMap(({ locator, write }) =>
@@ -66,8 +75,15 @@ export function probedStore(clock: TestClock): StoreProbe {
 function probe(
   port: string,
   target: object,
-  commands: StoreCommand[],
-  changes: ReadonlyMap<string, ChangeAnswer>,
+  {
+    commands,
+    changes,
+    cuts,
+  }: {
+    readonly commands: StoreCommand[]
+    readonly changes: ReadonlyMap<string, ChangeAnswer>
+    readonly cuts: ReadonlySet<string>
+  },
 ): object {
   return new Proxy(target, {
     get(inner, property) {
@@ -76,6 +92,7 @@ function probe(
       const name = `${port}.${String(property)}`
       return async (...args: readonly unknown[]): Promise<unknown> => {
         commands.push({ name, args })
+        if (cuts.has(name)) throw new Error('the store cannot be reached')
         const answer: unknown = await Reflect.apply(method, inner, args)
         const change = changes.get(name)
         return change === undefined ? answer : change(answer, ...args)
