@@ -1,5 +1,5 @@
-import { subjectKey } from '../protocol/subject-key.ts'
 import { isSameAccount } from '../session/arrival.ts'
+import { isIssuedTo } from '../session/issued-to.ts'
 import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
 import { type SessionAccount, subjectGrantId } from '../session/record.ts'
 import { subjectRef } from './brought-account.ts'
@@ -47,12 +47,9 @@ export async function keptAccounts(
 }
 
 /** False when the provider is configured with another server or client by now: its tokens are never used there. */
-function isOurs(
-  { provider, id, subject }: KeptAccount,
-  { listed }: KeptParts['settings']['providers'],
-): boolean {
-  const client = listed.find((one) => one.provider.id === provider)
-  return client === undefined || subjectKey(client, id) === subject
+function isOurs(account: KeptAccount, { listed }: KeptParts['settings']['providers']): boolean {
+  const client = listed.find((one) => one.provider.id === account.provider)
+  return client === undefined || isIssuedTo(client, account)
 }
 
 function pointerTo({ provider, id, subject }: KeptAccount): SessionAccount {

@@ -249,7 +249,9 @@ function keeperOf(standing: StandingGrant | undefined): string | undefined {
 
 /** The error for an account that another user keeps. */
 export function accountInUse(): LatchkeyError {
-  return new LatchkeyError('account_in_use', 'Another user of this app keeps this account.')
+  const message =
+    'Another user of this app keeps this account. Sign in with it, or disconnect it there first.'
+  return new LatchkeyError('account_in_use', message)
 }
 
 /** `tokens`, unless the grant that stands has them. */
