@@ -25,11 +25,11 @@ const routes: Readonly<Record<string, readonly string[]>> = {
 /** The same of what needs nobody signed in. */
 const jobs: Readonly<Record<string, readonly string[]>> = {
   '/nothing': [],
-  '/user': ['users.read'],
-  '/user/token': ['users.read', 'grants.read'],
-  '/user/fetch': ['users.read', 'grants.read'],
-  '/user/request': ['users.read', 'grants.read'],
-  '/user/status': ['users.read', 'grants.read'],
+  '/user': ['users.read', 'grants.read'],
+  '/user/token': ['users.read', 'grants.read', 'grants.read'],
+  '/user/fetch': ['users.read', 'grants.read', 'grants.read'],
+  '/user/request': ['users.read', 'grants.read', 'grants.read'],
+  '/user/status': ['users.read', 'grants.read', 'grants.read'],
   '/application/token': ['grants.read'],
   '/application/fetch': ['grants.read'],
   '/application/request': ['grants.read'],
