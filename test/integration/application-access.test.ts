@@ -75,8 +75,8 @@ describe('auth.application()', () => {
     const access = auth.application('tenant' as 'example', { scope: ['a'] })
     answers.push(() => undefined)
     expect(await failure(access.accessToken())).toMatchObject({
-      code: 'not_supported',
-      message: expect.stringContaining('No provider "tenant" is configured'),
+      code: 'invalid_options',
+      message: expect.stringContaining('There is no provider "tenant"'),
     })
     answers.push(() => {
       throw new Error('the database is away')
