@@ -188,7 +188,10 @@ describe('the end of all sessions', () => {
     const hold = as.faults.hold('token', { at: 'afterCommit' })
     const underWay = browser.clone().get(`${publicOrigin}/me`, { headers })
     await hold.arrived
+    // Revoking the refresh token that was spent does nothing at many servers: what comes must be revoked itself.
+    as.faults.always('revoke', { status: 200 })
     await (await authOf(p2).user(ada))?.logout()
+    as.faults.clear('revoke')
     hold.release()
     const answer = await underWay
     expect([answer.status, JSON.parse(answer.text)]).toMatchObject([

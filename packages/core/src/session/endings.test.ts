@@ -116,6 +116,7 @@ describe('SessionEndings.endAll', () => {
         fixture.watched.after = async ({ name }) => {
           if (name !== 'subjects.end') return
           fixture.watched.after = () => undefined
+          await fixture.clock.advance(1)
           adding = consent()
           await adding
         }
