@@ -146,7 +146,6 @@ interface DeviceParts extends Pick<Devices, 'emulators' | 'processes' | 'schedul
 
 /** How a device comes to the app. */
 export interface Visit {
-  readonly process?: number
   /** @default 'exbo' */
   readonly provider?: 'exbo' | 'spotify'
   readonly headers?: Readonly<Record<string, string>>
@@ -159,11 +158,16 @@ export class Device {
   readonly #parts: DeviceParts
   readonly #cookies: CookieJar
 
-  constructor(name: string, home: number, parts: DeviceParts) {
+  constructor(name: string, home: number, parts: DeviceParts, cookies?: CookieJar) {
     this.name = name
     this.#home = home
     this.#parts = parts
-    this.#cookies = new CookieJar(() => parts.emulators.clock.now())
+    this.#cookies = cookies ?? new CookieJar(() => parts.emulators.clock.now())
+  }
+
+  /** The same browser at the process with this number. */
+  at(process: number): Device {
+    return new Device(this.name, process, this.#parts, this.#cookies)
   }
 
   /** Signs in; the page that it leads to: 200, or what went wrong. */
@@ -175,7 +179,7 @@ export class Device {
   async step(purpose: 'link' | 'consent', visit: Visit = {}): Promise<PageResponse> {
     const page = await this.#get(`/login/exbo/${purpose}?returnTo=/whoami`, visit)
     if (!page.text.includes('<form')) return page
-    return this.#browser(visit).submit(page, { headers: this.#headers(visit) })
+    return this.#browser().submit(page, { headers: this.#headers(visit) })
   }
 
   /** Calls EXBO's API; 200, or 302 and 303 where the user is sent to a login. */
@@ -196,17 +200,17 @@ export class Device {
 
   async signOut(visit: Visit = {}): Promise<number> {
     const options = { redirect: 'manual', headers: this.#headers(visit) } as const
-    return (await this.#browser(visit).post(`${publicOrigin}/logout`, {}, options)).status
+    return (await this.#browser().post(`${publicOrigin}/logout`, {}, options)).status
   }
 
   #get(path: string, visit: Visit, redirect: 'manual' | 'follow' = 'follow'): Promise<PageResponse> {
     const options = { redirect, headers: this.#headers(visit) }
-    return this.#browser(visit).get(publicOrigin + path, options)
+    return this.#browser().get(publicOrigin + path, options)
   }
 
-  #browser({ process = this.#home }: Visit): UserAgent {
+  #browser(): UserAgent {
     const { emulators, processes } = this.#parts
-    const origins = { ...emulators.origins, [publicOrigin]: processes[process]?.origin ?? '' }
+    const origins = { ...emulators.origins, [publicOrigin]: processes[this.#home]?.origin ?? '' }
     return new UserAgent({ clock: emulators.clock, origins }, this.#cookies)
   }
 

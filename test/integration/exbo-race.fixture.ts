@@ -193,10 +193,13 @@ export async function expectAlive(
   const isKept = record !== undefined && sessions === 0 && devices.keepsAccounts
   expect([sessions, record !== undefined], about).toEqual([signedIn.length, signedIn.length > 0 || isKept])
   for (const device of signedIn) {
-    const after: unknown[] = []
-    await devices.schedule.run({
-      [device.name]: async () => void after.push(await device.call(), await device.accessToken()),
-    })
-    expect(after, `${device.name}, after ${about}`).toEqual([200, devices.living(person)])
+    const statuses: number[] = []
+    await devices.schedule.run({ [device.name]: async () => void statuses.push(await device.call()) })
+    expect(statuses, `${device.name}, after ${about}`).toEqual([200])
+  }
+  // What a failed sign-in has left is tried again after a second. Until then an older refresh token may do as well.
+  await devices.schedule.pass(2)
+  for (const device of signedIn) {
+    expect(await device.accessToken(), `${device.name}, after ${about}`).toBe(devices.living(person))
   }
 }

@@ -111,6 +111,13 @@ export class Schedule {
     return picked
   }
 
+  /** Lets time pass while every step happens at once. */
+  async pass(seconds: number): Promise<void> {
+    const endsAt = this.#clock.now() + seconds
+    for (await this.settle(); this.#clock.now() < endsAt; await this.settle())
+      await this.#clock.advance(tickSeconds)
+  }
+
   /** Resolves when everybody waits: for the schedule or for time. */
   async settle(): Promise<void> {
     let seen = this.#news
