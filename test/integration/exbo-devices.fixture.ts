@@ -251,6 +251,8 @@ async function startProcess(
 
 function addRoutes(app: express.Express, auth: Process['auth'], handed: string[]): void {
   const oauthOf = (req: express.Request): RequestOAuth => req.oauth as unknown as RequestOAuth // whatever ids another program registered
+  // Where a sign-in leads that stands in for a step whose session is gone.
+  app.get('/', (_req, res) => void res.send('home'))
   app.get('/whoami', (req, res) => {
     res.json(req.oauth.accounts.map(({ provider }) => provider))
   })

@@ -130,9 +130,11 @@ function expectedOf(
     otherWhat,
   )
   const signIns = isRaced ? [200, 503] : [200]
+  // Meanwhile a user of the app who signed in at Spotify keeps the account that was to be a new user's.
+  const isKeptMeanwhile = keepsAccounts && otherWhat === 'links EXBO to its Spotify session'
   switch (what) {
     case 'signs in':
-      return signIns.map((status) => [status])
+      return [...signIns, ...(isKeptMeanwhile ? [409] : [])].map((status) => [status])
     case 'signs out and in again':
       return signIns.map((status) => [303, status])
     case 'links EXBO to its Spotify session':
