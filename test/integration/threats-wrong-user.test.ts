@@ -88,6 +88,62 @@ async function signInAll(harness: Harness, count: number): Promise<readonly Visi
 /** How a request ended, as its visitor saw it. */
 type Seen = 'own' | 'refused' | 'gave up' | 'left'
 
+const any = (below: number): number => Math.floor(Math.random() * below)
+
+/** One request over a connection that others use before and after. Rejects when somebody else's answer comes back. */
+function ask(origin: string, agent: Agent, visitor: Visitor): Promise<Seen> {
+  const { id, cookie } = visitor
+  const [gives, leaves] = [any(10) === 0, any(20) === 0]
+  const query = `way=${any(ways.length)}${gives ? `&abort=${any(8)}` : ''}`
+  const request = get(`${origin}/call?${query}`, { agent, headers: { cookie, 'x-visitor': id } })
+  if (leaves) pause(any(8)).then(() => request.destroy())
+  return new Promise((resolve, reject) => {
+    request.once('error', (error) => {
+      if (leaves) return resolve('left')
+      // The app's server closes idle connections, perhaps just when one is used again.
+      if (request.reusedSocket && 'code' in error && error.code === 'ECONNRESET')
+        resolve(ask(origin, agent, visitor))
+      else reject(error)
+    })
+    request.once('response', async (response) => {
+      const body = await text(response).catch(() => undefined)
+      if (body === undefined) return leaves ? resolve('left') : reject(new Error('cut off'))
+      if (response.statusCode === 499) return resolve('gave up')
+      if (response.statusCode !== 200) return reject(new Error(`${response.statusCode}: ${body}`))
+      const { status, owner } = JSON.parse(body) as Outcome // the answer of the route above
+      if (owner !== id) return reject(new Error(`${id} got what belongs to ${owner}`))
+      resolve(status === 401 ? 'refused' : 'own')
+    })
+  })
+}
+
+/** An app with such a route, in front of such an API. */
+async function startCrowd(users: number) {
+  const api = await startOwnerCheckingApi()
+  let working = 0
+  const harness = await startHarness({
+    server: { users: people(users), policy: { rotate: true, reuseKillsFamily: true } },
+    provider: { resourceOrigins: [api.origin] },
+    before: (app) => {
+      app.use((_req, res, next) => {
+        working += 1
+        res.once('close', () => {
+          working -= 1
+        })
+        next()
+      })
+    },
+    routes: (app) => app.get('/call', callRoute(api)),
+  })
+  api.authorizationServer = harness.as
+  /** Refreshes go on after their callers have left. While one runs its deadlines wait on the clock, which must not jump. */
+  const quiet = async (): Promise<void> => {
+    do await pause(5)
+    while (working > 0 || harness.clock.pending > 0)
+  }
+  return { harness, api, quiet, visitors: await signInAll(harness, users) }
+}
+
 describe('case 56: the wrong user’s token', () => {
   it(
     'case 56: among many users, refreshes, 401s, aborts and shared connections every call carries its own user’s token',
@@ -98,60 +154,9 @@ describe('case 56: the wrong user’s token', () => {
         countOf({ everyday: 300, full: 1_000 }),
         64,
       ]
-      const api = await startOwnerCheckingApi()
-      let working = 0
-      const harness = await startHarness({
-        server: { users: people(users), policy: { rotate: true, reuseKillsFamily: true } },
-        provider: { resourceOrigins: [api.origin] },
-        before: (app) => {
-          app.use((_req, res, next) => {
-            working += 1
-            res.once('close', () => {
-              working -= 1
-            })
-            next()
-          })
-        },
-        routes: (app) => app.get('/call', callRoute(api)),
-      })
+      const { harness, api, quiet, visitors } = await startCrowd(users)
       const { as, clock, origin } = harness
-      api.authorizationServer = as
-      const visitors = await signInAll(harness, users)
       const agent = new Agent({ keepAlive: true, maxSockets: lanes })
-      const any = (below: number): number => Math.floor(Math.random() * below)
-
-      /** One request over a connection that others use before and after. */
-      const ask = async (visitor: Visitor): Promise<Seen> => {
-        const { id, cookie } = visitor
-        const [gives, leaves] = [any(10) === 0, any(20) === 0]
-        const query = `way=${any(ways.length)}${gives ? `&abort=${any(8)}` : ''}`
-        const request = get(`${origin}/call?${query}`, { agent, headers: { cookie, 'x-visitor': id } })
-        if (leaves) pause(any(8)).then(() => request.destroy())
-        return new Promise((resolve, reject) => {
-          request.once('error', (error) => {
-            if (leaves) return resolve('left')
-            // The app's server closes idle connections, perhaps just when one is used again.
-            if (request.reusedSocket && 'code' in error && error.code === 'ECONNRESET') resolve(ask(visitor))
-            else reject(error)
-          })
-          request.once('response', async (response) => {
-            const body = await text(response).catch(() => undefined)
-            if (body === undefined) return leaves ? resolve('left') : reject(new Error('cut off'))
-            if (response.statusCode === 499) return resolve('gave up')
-            if (response.statusCode !== 200) return reject(new Error(`${response.statusCode}: ${body}`))
-            const { status, owner } = JSON.parse(body) as Outcome // the answer of the route above
-            if (owner !== id) return reject(new Error(`${id} got what belongs to ${owner}`))
-            resolve(status === 401 ? 'refused' : 'own')
-          })
-        })
-      }
-
-      /** Refreshes go on after their callers have left. While one runs its deadlines wait on the clock, which must not jump. */
-      const quiet = async (): Promise<void> => {
-        do await pause(5)
-        while (working > 0 || clock.pending > 0)
-      }
-
       const seen: Record<Seen, number> = { own: 0, refused: 0, 'gave up': 0, left: 0 }
       const startedAt = performance.now()
       for (let wave = 0; wave < waves; wave += 1) {
@@ -169,7 +174,7 @@ describe('case 56: the wrong user’s token', () => {
               api.learn()
               as.expireAccessTokens(visitor.id)
             }
-            seen[await ask(visitor)] += 1
+            seen[await ask(origin, agent, visitor)] += 1
           }
         }
         await Promise.all(Array.from({ length: lanes }, lane))
