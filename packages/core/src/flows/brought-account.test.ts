@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
-import { subjectRef } from './brought-account.ts'
+import { subjectRef } from '../session/record.ts'
 import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
 import type { Reply } from './http.ts'
 import type { Flows } from './routes.ts'

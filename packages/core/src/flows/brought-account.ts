@@ -1,14 +1,15 @@
-import { type ErrorCode, LatchkeyError } from '../errors.ts'
+import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
-import { type KeptAccount, type KeptAccounts, keptSeconds } from '../session/kept-accounts.ts'
-import { type GrantOwner, subjectGrantId } from '../session/record.ts'
-import type { BroughtAccount } from '../session/sessions.ts'
-import type { GrantRef, Joined, Member } from '../store/store.ts'
+import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
+import { type GrantOwner, subjectGrantId, subjectRef } from '../session/record.ts'
+import type { BroughtAccount, EndedGrant } from '../session/sessions.ts'
+import type { Joined, Member } from '../store/store.ts'
 import type { LiveGrant } from '../vault/grant.ts'
 import { isSameGrant } from '../vault/token-set.ts'
 import type { FlowContext } from './context.ts'
+import { onList, unlist } from './kept-list.ts'
 import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
 
 /** A minute in all: so long a server or store is away that is only started anew. */
@@ -51,11 +52,6 @@ export async function keeperOf(
   return vault.subjectGrants.holder(subjectRef(subjectKey(client, user.id)))
 }
 
-/** Where the grant of a subject lies that does not belong to one session. */
-export function subjectRef(subject: string): GrantRef {
-  return { slot: subject, id: subjectGrantId }
-}
-
 /** The token set of a redeemed code on its way into the store, and what becomes of it if it does not get there. */
 export class Landing {
   readonly account: BroughtAccount
@@ -64,6 +60,7 @@ export class Landing {
   readonly #userId: string
   /** Token sets that are stored for nobody: ours when an older one stays, the older one when ours replaced it. */
   readonly #leftOver = new Set<TokenSet>()
+  readonly #ended: EndedGrant[] = []
   #isStored = false
   /** No grant stood there before. */
   #isFirst = false
@@ -86,12 +83,19 @@ export class Landing {
     }
   }
 
-  /** After the session is stored: revokes the token set that nobody uses any more. */
+  /** Gets what ended with the sign-in. It is revoked when it is known how the sign-in went. */
+  readonly ended = (grants: readonly EndedGrant[]): void => {
+    this.#ended.push(...grants)
+  }
+
+  /** After the session is stored: revokes what nobody uses any more. */
   settle(): void {
-    const { client } = this.#redeemed
+    const { client, code } = this.#redeemed
+    const { revocations } = this.#context
+    void revocations.revoke(this.#ended, 0, code.tokens)
     // Where a new one kills all earlier ones, they are dead already.
     if (client.provider.exclusive) return
-    for (const tokens of this.#leftOver) void this.#context.revocations.discard(client, tokens)
+    for (const tokens of this.#leftOver) void revocations.discard(client, tokens)
   }
 
   /**
@@ -99,23 +103,31 @@ export class Landing {
    * account that was kept for a login which was refused in the end is taken back. Never rejects.
    */
   async abandon(error: unknown): Promise<void> {
-    const { provider } = this.#redeemed.client
-    if (ownerOf({ provider }) === 'user') {
-      try {
-        if (this.#isFirst && isOf('login_required', error)) await this.#takeBack()
-        if (!provider.exclusive && (await this.#isInUse())) return this.settle()
-      } catch (failure) {
-        // Nobody knows whether it is stored, and what is stored must live.
-        if (LatchkeyError.is(failure)) return
-        throw failure
-      }
-    }
+    if (await this.#livesOn(error)) return this.settle()
+    const { client, code } = this.#redeemed
+    const isDiscarded = client.provider.revocation === 'token'
+    void this.#context.revocations.revoke(this.#ended, 0, isDiscarded ? code.tokens : undefined)
     await abandon(this.#context, this.#redeemed)
+  }
+
+  /** True when the token set is kept for its user, or may be. */
+  async #livesOn(error: unknown): Promise<boolean> {
+    const { provider } = this.#redeemed.client
+    if (ownerOf({ provider }) !== 'user') return false
+    try {
+      const isRefused = LatchkeyError.is(error) && error.code === 'login_required'
+      if (this.#isFirst && isRefused) await this.#takeBack()
+      return !provider.exclusive && (await this.#isInUse())
+    } catch (failure) {
+      // Nobody knows whether it is stored, and what is stored must live.
+      if (LatchkeyError.is(failure)) return true
+      throw failure
+    }
   }
 
   async #admit(owner: 'subject' | 'user', account: KeptAccount, member: Member): Promise<Joined> {
     const bring = (): Promise<Joined> => this.#bring(owner, account, member)
-    return owner === 'subject' ? bring() : onList(this.#context.kept, this.#userId, account, bring)
+    return owner === 'subject' ? bring() : onList(this.#context, this.#userId, account, bring)
   }
 
   async #bring(
@@ -150,39 +162,19 @@ export class Landing {
 
   /** Unless another session of its user has the account meanwhile. */
   async #takeBack(): Promise<void> {
-    const { store, kept } = this.#context
     const { subject } = this.account
+    const { store } = this.#context
     const { deletedGrant } = await store.subjects.leave(subject, this.#memberId, subjectGrantId)
-    if (deletedGrant !== undefined) await kept.remove(this.#userId, subject)
+    if (deletedGrant === undefined) return
+    const ref = subjectRef(subject)
+    this.ended([{ account: this.account, ref, record: deletedGrant, lastOfSubject: true }])
+    await unlist(this.#context, this.#userId, this.account)
   }
 
   async #isInUse(): Promise<boolean> {
     const grant = await this.#context.vault.read({ ref: subjectRef(this.account.subject) })
     return grant?.state === 'live' && isSameGrant(grant.tokens, this.#redeemed.code.tokens)
   }
-}
-
-/**
- * Brings an account after it is on its user's list: a grant that is not on it could neither be used nor disconnected.
- * An entry without a grant of the user's counts for nothing.
- */
-export async function onList<Result>(
-  kept: KeptAccounts,
-  userId: string,
-  account: KeptAccount,
-  bring: () => Promise<Result>,
-): Promise<Result> {
-  await kept.add(userId, account)
-  try {
-    return await bring()
-  } catch (error) {
-    if (isOf('account_in_use', error)) await kept.remove(userId, account.subject)
-    throw error
-  }
-}
-
-function isOf(code: ErrorCode, error: unknown): boolean {
-  return LatchkeyError.is(error) && error.code === code
 }
 
 /** A redeemed code that no session gets. */

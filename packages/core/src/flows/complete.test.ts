@@ -4,10 +4,9 @@ import { LatchkeyError } from '../errors.ts'
 import { Events } from '../events.ts'
 import type { Provider } from '../protocol/provider.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
-import { grantRefOf } from '../session/record.ts'
+import { grantRefOf, subjectRef } from '../session/record.ts'
 import type { Grant } from '../vault/grant.ts'
 import { Vault } from '../vault/vault.ts'
-import { subjectRef } from './brought-account.ts'
 import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
 import type { SignInClient } from './sign-in-client.ts'
 
@@ -199,6 +198,57 @@ describe('a link of an account that is kept', () => {
     fixture.watched.before = () => {}
     expect(await grantAtOther(fixture)).toBeUndefined()
     expect(fixture.clients[1]?.revoked).toEqual(['refresh of late'])
+  })
+
+  it('revokes what has become of its tokens when it is refused in the end', async () => {
+    const fixture = linking(kept)
+    const browser = fixture.browser()
+    await browser.signIn()
+    const answer = await browser.beginStep('link', 'other', 'late')
+    const ref = subjectRef(subjectKey(fixture.clients[1] as SignInClient, 'ada'))
+    once(fixture, 'sessions.write', async () => {
+      const standing = await fixture.store.grants.read(ref)
+      const tokens = fixture.client.tokens('access of refreshed', ['read'])
+      const grant = {
+        state: 'live',
+        tokens,
+        authorizedAt: 0,
+        refreshCount: 1,
+        holder: 'example:ada',
+      } as const
+      await fixture.store.grants.commit(ref, standing?.version ?? '', fixture.vault.seal(ref, grant))
+      await browser.copy().post('/logout')
+    })
+    expect((await browser.get(answer)).status).toBe(401)
+    expect(await grantAtOther(fixture)).toBeUndefined()
+    expect(await fixture.kept.list('example:ada')).toEqual([])
+    expect(new Set(fixture.clients[1]?.revoked)).toEqual(new Set(['refresh of refreshed', 'refresh of late']))
+  })
+
+  it('stays on its user’s list when an older try, which was too early, is refused', async () => {
+    const fixture = linking(kept)
+    const ada = fixture.browser()
+    await ada.signIn()
+    fixture.client.person = { id: 'grace' }
+    const grace = fixture.browser()
+    await grace.signIn()
+    await grace.link('other', 'of grace')
+    const [held] = (await grace.session())?.record.accounts.slice(1) ?? []
+    const early = await ada.beginStep('link', 'other', 'early')
+    const later = await ada.beginStep('link', 'other', 'later')
+    let writes = 0
+    fixture.watched.before = async ({ name }) => {
+      if (name !== 'users.write') return
+      writes += 1
+      // The first one puts it on the list, the second takes it off.
+      if (writes !== 2) return
+      fixture.watched.before = () => {}
+      if (held) await fixture.flows().disconnect('example:grace', held)
+      await ada.get(later)
+    }
+    expect((await ada.copy().get(early)).status).toBe(409)
+    expect(await grantAtOther(fixture)).toMatchObject({ holder: 'example:ada', state: 'live' })
+    expect(await fixture.kept.list('example:ada')).toMatchObject([{ provider: 'other', id: 'ada' }])
   })
 
   it('is refused to another user, whose tokens are revoked and whose list stays empty', async () => {

@@ -86,10 +86,10 @@ async function signIn(
   const landing = new Landing(context, redeemed, userId)
   const signedIn = await landed(landing, async () => {
     const kept = await keptBeside(context, userId)
-    return context.sessions.signIn({ current, user, userId, account: landing.account, kept, completed })
+    const { account, ended } = landing
+    return context.sessions.signIn({ current, user, userId, account, kept, completed, ended })
   })
   context.events.emit('login', { provider: client.provider.id, accountId: user.id, userId })
-  void context.revocations.revoke(signedIn.replaced, 0, redeemed.code.tokens)
   return arrive(signedIn, completed, baseUrl, 'renew')
 }
 
@@ -112,13 +112,12 @@ async function add(
     throw new LatchkeyError('account_mismatch', message, { provider: client.provider.id })
   }
   const landing = new Landing(context, redeemed, userId)
-  const { account } = landing
+  const { account, ended } = landing
   const signedIn = await landed(landing, () =>
-    context.sessions.add({ current: authority.session, account, ...renews, completed }),
+    context.sessions.add({ current: authority.session, account, ...renews, completed, ended }),
   )
   const isNew = !accounts.some((one) => one.subject === subject)
   context.events.emit('link', { provider: client.provider.id, accountId: user.id, userId, isNew })
-  void context.revocations.revoke(signedIn.replaced, 0, redeemed.code.tokens)
   return arrive(signedIn, completed, baseUrl)
 }
 

@@ -39,6 +39,7 @@ export async function createSession(context: FlowContext, request: SessionReques
     account: landing?.account ?? accountWithoutTokens(context, client, user),
     kept: await keptBeside(context, userId),
     completed: { transaction: '', returnTo: '/', subject: '', scope: [], at: context.clock.now() },
+    ended: (grants) => void context.revocations.revoke(grants, 0, request.tokens),
   })
   return setCookie
 }

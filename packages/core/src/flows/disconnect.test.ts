@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Provider } from '../protocol/provider.ts'
 import type { SessionAccount } from '../session/record.ts'
+import { subjectRef } from '../session/record.ts'
 import type { LiveGrant } from '../vault/grant.ts'
-import { subjectRef } from './brought-account.ts'
 import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
 
 function linking(provider: Partial<Provider>): FlowsFixture {
@@ -129,3 +129,35 @@ describe('Flows.disconnect', () => {
     expect(fixture.clients[1]?.revoked).not.toContain('refresh of bought')
   })
 })
+
+describe.each(['users.write', 'subjects.admit'])(
+  'a disconnect and a link of one account that meet (at %s)',
+  (command) => {
+    it('leave the account on its user’s list as long as its grant is kept', async () => {
+      const fixture = linking({ keepAccounts: true })
+      const third = fixture.browser()
+      await third.signIn('example', '', 'ada2')
+      const [first] = await threeBrowsers(fixture)
+      fixture.client.person = { id: 'ada' }
+      Object.assign(fixture.clients[1] ?? {}, { person: { id: 'ada' } })
+      const account = await accountAtOther(first)
+      const answer = await third.beginStep('link', 'other', 'anew')
+      const link = async (): Promise<number> => (await third.get(answer)).status
+      const disconnecting = (): Promise<void> => disconnectOther(fixture, account)
+      const [slow, quick] = command === 'users.write' ? [disconnecting, link] : [link, disconnecting]
+      fixture.watched.before = async ({ name }) => {
+        if (name !== command) return
+        fixture.watched.before = () => {}
+        await quick()
+      }
+      await slow()
+      expect(await fixture.vault.read({ ref: subjectRef(account?.subject ?? '') })).toMatchObject({
+        holder: 'example:ada',
+        tokens: { refreshToken: 'refresh of anew' },
+      })
+      expect(await fixture.kept.list('example:ada')).toMatchObject([{ provider: 'other', id: 'ada' }])
+      expect(fixture.clients[1]?.revoked).not.toContain('refresh of anew')
+      expect(await accountAtOther(third)).toMatchObject({ subject: account?.subject })
+    })
+  },
+)

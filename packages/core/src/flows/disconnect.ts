@@ -1,10 +1,10 @@
-import type { SessionAccount } from '../session/record.ts'
+import { type SessionAccount, subjectRef } from '../session/record.ts'
 import { locatorOf, userKey } from '../session/session-index.ts'
 import type { EndedGrant } from '../session/sessions.ts'
 import { settleAll } from '../session/settle-all.ts'
 import { askAgain } from '../store/ask-again.ts'
-import { subjectRef } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
+import { unlist } from './kept-list.ts'
 import { revocationWaitMs } from './revocations.ts'
 
 /**
@@ -17,14 +17,15 @@ export async function disconnect(
   userId: string,
   account: SessionAccount,
 ): Promise<void> {
-  const { sessions, kept, revocations } = context
+  const { sessions, revocations } = context
   const { subject } = account
   const locators = await sessions.endings.locators(userKey(userId))
   const ended: EndedGrant[] = []
   try {
     // What points to the account goes last, so that whoever asks again finds it.
     ended.push(...(await forget(context, userId, account, locators)))
-    await kept.remove(userId, subject)
+    // Linked anew meanwhile: then that link stands, and so does what leads to it.
+    if (!(await unlist(context, userId, account))) return
     const removed = locators.map((locator) =>
       sessions.endings.removeAccount(
         locator,

@@ -3,9 +3,9 @@ import { LatchkeyError } from '../errors.ts'
 import type { Provider } from '../protocol/provider.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
+import { subjectRef } from '../session/record.ts'
 import { startAt } from '../session/session.fixture.ts'
 import type { Grant } from '../vault/grant.ts'
-import { subjectRef } from './brought-account.ts'
 import { FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
 
 const day = 86_400

@@ -4,11 +4,13 @@ import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
 import { keptSeconds } from '../session/kept-accounts.ts'
+import { subjectRef } from '../session/record.ts'
 import type { GrantRef } from '../store/store.ts'
 import type { GrantHandle } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
-import { aliveCheck, onList, subjectRef } from './brought-account.ts'
+import { aliveCheck } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
+import { onList } from './kept-list.ts'
 import type { SignInClient, UserProfile } from './sign-in-client.ts'
 
 /** Tokens of a user from elsewhere, whose account is not known yet. */
@@ -62,11 +64,12 @@ async function isDone(vault: Pick<Vault, 'read'>, { ref }: Pick<GrantHandle, 're
 
 /** Moves the tokens from their place to the account that they turned out to be of. */
 async function keep(
-  { store, vault, kept }: FlowContext,
+  context: FlowContext,
   { ref, client }: GrantHandle & { readonly client: SignInClient },
   userId: string,
   user: User,
 ): Promise<void> {
+  const { store, vault } = context
   const { id: provider } = client.provider
   // What this process could not save yet is newer than what stands there.
   const newest = await vault.read({ ref })
@@ -74,7 +77,7 @@ async function keep(
   if (newest?.state !== 'live' || standing === undefined) throw dead(provider)
   const { tokens, authorizedAt } = newest
   const subject = subjectKey(client, user.id)
-  await onList(kept, userId, { provider, id: user.id, subject }, () =>
+  await onList(context, userId, { provider, id: user.id, subject }, () =>
     vault.subjectGrants.bring({
       ref: subjectRef(subject),
       tokens,

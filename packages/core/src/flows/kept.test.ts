@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { SessionAccount } from '../session/record.ts'
+import { subjectRef } from '../session/record.ts'
 import { startAt } from '../session/session.fixture.ts'
 import type { LiveGrant } from '../vault/grant.ts'
-import { subjectRef } from './brought-account.ts'
 import { FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
 import { keptAccounts, keptBeside } from './kept.ts'
 

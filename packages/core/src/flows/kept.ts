@@ -1,8 +1,7 @@
 import { isSameAccount } from '../session/arrival.ts'
 import { isIssuedTo } from '../session/issued-to.ts'
 import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
-import { type SessionAccount, subjectGrantId } from '../session/record.ts'
-import { subjectRef } from './brought-account.ts'
+import { type SessionAccount, subjectGrantId, subjectRef } from '../session/record.ts'
 import type { FlowContext } from './context.ts'
 import type { ProviderDirectory } from './settings.ts'
 

@@ -5,8 +5,6 @@ import type { SessionAccount } from './record.ts'
 import { accountOf, SessionsFixture, sealGrant, startAt } from './session.fixture.ts'
 import { newMember, SessionIndex } from './session-index.ts'
 
-const gone = new Error('The connection to the store was lost.')
-
 function indexed() {
   const { store, log, watched } = new SessionsFixture()
   return {
@@ -54,30 +52,6 @@ describe('arrivalOf', () => {
       grantId: 'grant',
       membership: { id: member.id, joinedAt: startAt + 5 },
     })
-  })
-
-  it('takes its place back when nobody knows whether it was given', async () => {
-    const { store, watched, index, member } = indexed()
-    watched.after = ({ name }) => {
-      if (name === 'subjects.join') throw gone
-    }
-    await expect(arrivalOf(accountOf('ada'), member, index)).rejects.toMatchObject({
-      code: 'store_unavailable',
-    })
-    expect(await store.subjects.count('subject of ada')).toBe(0)
-    for (const owner of ['subject', 'user'] as const) {
-      const record = { version: owner, sealed: Buffer.from(owner) }
-      const admission = { grantId: 'grant', expectedVersion: undefined, record, ttlSeconds: 60 }
-      const lost = shared(owner, async (one) => {
-        await store.subjects.admit('subject of ada', { ...admission, member: one })
-        throw gone
-      })
-      await expect(arrivalOf(lost, member, index)).rejects.toBe(gone)
-      expect(await store.subjects.count('subject of ada')).toBe(0)
-      // What a user keeps does not end with the sessions.
-      const left = await store.grants.read({ slot: 'subject of ada', id: 'grant' })
-      expect(left).toEqual(owner === 'user' ? record : undefined)
-    }
   })
 })
 

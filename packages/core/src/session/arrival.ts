@@ -1,7 +1,7 @@
 import { randomId } from '../crypto/random.ts'
 import type { GrantRef, Joined, Member, VersionedRecord } from '../store/store.ts'
 import { type SessionAccount, subjectGrantId } from './record.ts'
-import { locatorOf, type SessionIndex } from './session-index.ts'
+import { locatorOf, type Place, type SessionIndex } from './session-index.ts'
 
 /** An account that a login brings into a session. */
 export interface BroughtAccount extends Pick<SessionAccount, 'provider' | 'id' | 'subject'> {
@@ -22,6 +22,12 @@ export interface Arrival {
   readonly sealed?: { readonly id: string; readonly record: VersionedRecord }
 }
 
+/** The place that an account's arrival takes, perhaps also when it fails. */
+export function placeOf({ provider, id, subject, grant }: BroughtAccount, member: Member): Place {
+  const place = { key: subject, member }
+  return grant.owner === 'subject' ? { ...place, sharing: { provider, id, subject } } : place
+}
+
 /** Joins the account's subject: from then on an end of all its sessions reaches this one. */
 export async function arrivalOf(
   { provider, id, subject, grant }: BroughtAccount,
@@ -30,12 +36,7 @@ export async function arrivalOf(
 ): Promise<Arrival> {
   const locator = locatorOf(member.id)
   const { owner } = grant
-  const joining = owner === 'session' ? index.join(subject, member) : grant.admit(member)
-  const joined = await joining.catch(async (error: unknown) => {
-    // Perhaps it has joined all the same, and a session that never will be must not count.
-    await index.leave(subject, member, owner === 'subject' ? subjectGrantId : undefined)
-    throw error
-  })
+  const joined = await (owner === 'session' ? index.join(subject, member) : grant.admit(member))
   const membership = { id: member.id, joinedAt: joined.now }
   const grantId = owner === 'session' ? randomId(128) : subjectGrantId
   const account = { provider, id, subject, owner, grantId, membership }

@@ -28,7 +28,7 @@ const byAccount = {
     user.id === 'ada' ? accounts.find(({ subject }) => subject === 'subject of ada')?.membership : undefined,
 }
 
-function addition(current: Session, id = 'second', more: Partial<Addition> = {}): Addition {
+function addition(current: Session, id = 'second', more: Partial<Addition> = {}): Omit<Addition, 'ended'> {
   const { completed } = current.record
   return { current, account: accountOf(id, id === 'ada' ? 'example' : 'other'), completed, ...more }
 }
@@ -51,7 +51,7 @@ describe('SessionEndings.endAll', () => {
     const first = await fixture.signIn()
     const second = await fixture.signIn()
     const other = await fixture.signIn(undefined, grace)
-    const linked = await fixture.sessions.add(addition(first.session))
+    const linked = await fixture.add(addition(first.session))
     const { count, grants, failure } = await fixture.sessions.endings.endAll(adas)
     expect([count, failure]).toEqual([2, undefined])
     expect(
@@ -109,7 +109,7 @@ describe('SessionEndings.endAll', () => {
       const old = await fixture.signIn()
       let adding: Promise<SignedIn | undefined> | undefined
       const consent = (): Promise<SignedIn | undefined> =>
-        fixture.sessions.add(addition(old.session, 'ada')).catch(() => undefined)
+        fixture.add(addition(old.session, 'ada')).catch(() => undefined)
       await fixture.clock.advance(1)
       if (command === 'subjects.end') {
         // The whole consent happens between the look at the index and the end of its sessions.
@@ -183,7 +183,7 @@ describe('SessionEndings.removeAccount', () => {
   it('takes the account and its grant out and leaves the rest as it is, cookie included', async () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
-    const { session, setCookie } = await fixture.sessions.add(addition(first.session))
+    const { session, setCookie } = await fixture.add(addition(first.session))
     const ended = await fixture.sessions.endings.removeAccount(session.locator, isSecond)
     const account = session.record.accounts[1]
     const ref = { slot: session.locator, id: account?.grantId ?? '' }
@@ -205,12 +205,12 @@ describe('SessionEndings.removeAccount', () => {
   it('takes out what is there when its turn comes: a link that is faster stays', async () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
-    const { session } = await fixture.sessions.add(addition(first.session))
+    const { session } = await fixture.add(addition(first.session))
     let linked: SignedIn | undefined
     fixture.watched.before = async ({ name }) => {
       if (name !== 'sessions.write') return
       fixture.watched.before = () => {}
-      linked = await fixture.sessions.add(addition(session, 'third'))
+      linked = await fixture.add(addition(session, 'third'))
     }
     await fixture.sessions.endings.removeAccount(session.locator, isSecond)
     const left = await fixture.sessions.resume(pairOf(linked?.setCookie ?? ''))
@@ -220,7 +220,7 @@ describe('SessionEndings.removeAccount', () => {
   it('is no visit of its user: an idle session ends when it would have', async () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
-    const { session, setCookie } = await fixture.sessions.add(addition(first.session))
+    const { session, setCookie } = await fixture.add(addition(first.session))
     await fixture.clock.advance(idleSeconds - 1)
     expect(
       await fixture.sessions.endings.removeAccount(session.locator, ({ id }) => id === 'nobody'),
@@ -235,7 +235,7 @@ describe('Sessions.add', () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
     await fixture.clock.advance(60)
-    const { session, setCookie, replaced } = await fixture.sessions.add(addition(first.session))
+    const { session, setCookie, replaced } = await fixture.add(addition(first.session))
     expect(await alive(fixture, first)).toEqual([false])
     expect(await fixture.sessions.resume(pairOf(setCookie))).toEqual(session)
     const { accounts, secretDigest, ...same } = session.record
@@ -249,8 +249,8 @@ describe('Sessions.add', () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
     await fixture.clock.advance(60)
-    const second = await fixture.sessions.add(addition(first.session))
-    const { session, replaced } = await fixture.sessions.add(addition(second.session, 'ada'))
+    const second = await fixture.add(addition(first.session))
+    const { session, replaced } = await fixture.add(addition(second.session, 'ada'))
     expect(session.record.accounts.map(({ id }) => id)).toEqual(['ada', 'second'])
     expect(replaced).toMatchObject([{ account: { id: 'ada' }, lastOfSubject: false }])
     expect(session.record.accounts[0]?.membership?.joinedAt).toBe(startAt)
@@ -263,7 +263,7 @@ describe('Sessions.add', () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
     const ids = ['second', 'third', 'fourth']
-    const added = await Promise.all(ids.map((id) => fixture.sessions.add(addition(first.session, id))))
+    const added = await Promise.all(ids.map((id) => fixture.add(addition(first.session, id))))
     const cookies = await alive(fixture, ...added)
     expect(cookies.filter((isAlive) => isAlive)).toEqual([true])
     const last = added[cookies.indexOf(true)]
@@ -281,7 +281,7 @@ describe('Sessions.add', () => {
       fixture.watched.before = () => {}
       await meanwhile(fixture, session)
     }
-    await expect(fixture.sessions.add(addition(session))).rejects.toMatchObject({
+    await expect(fixture.add(addition(session))).rejects.toMatchObject({
       code: 'login_required',
       reason: 'signed_out',
     })
@@ -291,13 +291,13 @@ describe('Sessions.add', () => {
   it('does not bring an account back that was to be authorized anew and was disconnected meanwhile', async () => {
     const fixture = new SessionsFixture()
     const first = await fixture.signIn()
-    const { session, setCookie } = await fixture.sessions.add(addition(first.session))
+    const { session, setCookie } = await fixture.add(addition(first.session))
     fixture.watched.before = async ({ name }) => {
       if (name !== 'sessions.write') return
       fixture.watched.before = () => {}
       await fixture.sessions.endings.removeAccount(session.locator, ({ id }) => id === 'second')
     }
-    const renewing = fixture.sessions.add(addition(session, 'second', { renews: 'subject of second' }))
+    const renewing = fixture.add(addition(session, 'second', { renews: 'subject of second' }))
     await expect(renewing).rejects.toMatchObject({ code: 'login_required', reason: 'no_account' })
     const left = await fixture.sessions.resume(pairOf(setCookie))
     expect(left?.record.accounts.map(({ id }) => id)).toEqual(['ada'])

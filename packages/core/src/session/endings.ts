@@ -1,13 +1,13 @@
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { GrantRef, VersionedRecord } from '../store/store.ts'
-import { grantRefOf, type SessionAccount, type SessionRecord, subjectGrantId } from './record.ts'
-import { type Left, locatorOf, type SessionIndex, userKey } from './session-index.ts'
+import { grantRefOf, type SessionAccount, type SessionRecord, subjectGrantId, subjectRef } from './record.ts'
+import { type Left, locatorOf, type Place, type SessionIndex, userKey } from './session-index.ts'
 import type { Session, SessionSlots } from './session-slots.ts'
 import { type Settled, settleAll } from './settle-all.ts'
 
 /** A grant that is no longer stored. */
 export interface EndedGrant {
-  readonly account: SessionAccount
+  readonly account: Pick<SessionAccount, 'provider' | 'id' | 'subject'>
   readonly ref: GrantRef
   readonly record: VersionedRecord
   /** No other session of this account is left, so its whole authorization may be revoked. */
@@ -57,6 +57,11 @@ export class SessionEndings {
       current = moved
     }
     throw storeUnavailable('contended')
+  }
+
+  /** Ends a session unless its browser has signed in anew since. @throws as {@link SessionEndings.end} */
+  async endSignIn({ locator, record: { membership } }: Session): Promise<readonly EndedGrant[]> {
+    return (await this.#endIfMeant(locator, (record) => record.membership.id === membership.id)) ?? []
   }
 
   /**
@@ -117,14 +122,14 @@ export class SessionEndings {
     return this.#leaveSubjects(before.locator, accounts, deletedGrants)
   }
 
-  /** After a write that did not happen: takes back the places in the indexes that it was to have. */
-  async leave(
-    { userId, membership }: Pick<SessionRecord, 'userId' | 'membership'>,
-    current: Session | undefined,
-    accounts: readonly SessionAccount[],
-  ): Promise<void> {
-    if (current?.record.membership.id !== membership.id) await this.#index.leave(userKey(userId), membership)
-    await Promise.all(accounts.map((account) => this.#leaveSubject(account)))
+  /** Gives places back that no session came to have. What it returns is to be revoked. */
+  async giveBack(places: readonly Place[]): Promise<readonly EndedGrant[]> {
+    const ended = places.map(async ({ key, member, sharing }) => {
+      const { deletedGrant } = await this.#index.leave(key, member, sharing && subjectGrantId)
+      if (sharing === undefined || deletedGrant === undefined) return []
+      return [{ account: sharing, ref: subjectRef(key), record: deletedGrant, lastOfSubject: true }]
+    })
+    return (await Promise.all(ended)).flat()
   }
 
   async #endIfMeant(

@@ -48,6 +48,11 @@ export interface Membership {
 /** The id of every grant that lies in its subject's own slot: there is one for each subject. */
 export const subjectGrantId = 'grant'
 
+/** Where the grant of a subject lies that does not belong to one session. */
+export function subjectRef(subject: string): GrantRef {
+  return { slot: subject, id: subjectGrantId }
+}
+
 /** Where the grant of a session's account is stored. */
 export function grantRefOf(
   locator: string,

@@ -75,14 +75,14 @@ describe('SessionIndex', () => {
     const { index, clock } = new IndexFixture()
     const member = newMember('first', startAt + 100)
     const { now } = await index.join(key, member)
-    const ended = (joinedAt: number): Promise<boolean> =>
-      index.hasEnded(key, { id: member.id, joinedAt }, member.expiresAt)
+    const ended = (joinedAt: number): Promise<boolean> => index.hasEnded(key, { id: member.id, joinedAt })
     expect(await ended(now)).toBe(false)
     await clock.advance(1)
     await index.end(key, 60)
     expect([await ended(now), await ended(now + 1), await ended(now + 1.001)]).toEqual([true, true, false])
     await clock.advance(60)
     expect(await ended(now)).toBe(false)
+    expect(await index.members(key)).toEqual([member.id])
   })
 
   it('hands the grant over with the last member, if it is asked to', async () => {

@@ -3,7 +3,16 @@ import { randomId } from '../crypto/random.ts'
 import type { Logger } from '../log.ts'
 import { askAgain } from '../store/ask-again.ts'
 import type { Joined, Member, SubjectStore, VersionedRecord } from '../store/store.ts'
-import type { Membership } from './record.ts'
+import type { Membership, SessionAccount } from './record.ts'
+
+/** A place in an index, taken before it is known whether there will be such a session. */
+export interface Place {
+  /** Key of the index. */
+  readonly key: string
+  readonly member: Member
+  /** The account whose grant ends with its last place. Absent: no grant ends with the places of this index. */
+  readonly sharing?: Pick<SessionAccount, 'provider' | 'id' | 'subject'>
+}
 
 /** Key of the index of a user's sessions. Names nobody in clear. */
 export function userKey(userId: string): string {
@@ -43,8 +52,8 @@ export class SessionIndex {
   }
 
   /** True when all sessions of the index were ended after this one joined it. */
-  async hasEnded(key: string, { id, joinedAt }: Membership, expiresAt: number): Promise<boolean> {
-    const { notBefore } = await this.join(key, { id, expiresAt })
+  async hasEnded(key: string, { joinedAt }: Membership): Promise<boolean> {
+    const notBefore = await askAgain(() => this.#subjects.notBefore(key))
     return notBefore !== undefined && joinedAt <= notBefore
   }
 

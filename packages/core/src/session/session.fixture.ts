@@ -5,7 +5,15 @@ import { guardedStore } from '../store/guarded-store.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import type { GrantRef, Store, VersionedRecord } from '../store/store.ts'
 import type { CookieSettings } from './cookie.ts'
-import { type BroughtAccount, type Session, Sessions, type SignedIn, type SignIn } from './sessions.ts'
+import {
+  type Addition,
+  type BroughtAccount,
+  type EndedGrant,
+  type Session,
+  Sessions,
+  type SignedIn,
+  type SignIn,
+} from './sessions.ts'
 
 export const startAt = 1_800_000_000
 export const idleSeconds: number = 7 * 86_400
@@ -77,6 +85,11 @@ export class WatchedStore {
   }
 }
 
+/** A stored sign-in or addition, and what ended with it. */
+export interface Stored extends SignedIn {
+  readonly replaced: readonly EndedGrant[]
+}
+
 /** Sign-in sessions over a watched memory store. `another` is a second process with the same store. */
 export class SessionsFixture {
   readonly clock: TestClock = new TestClock({ frozen: true, startAt })
@@ -94,8 +107,9 @@ export class SessionsFixture {
     return new Sessions({ store, clock, log, settings, sealer: new Sealer(sealWith) })
   }
 
-  signIn(current?: Session, more: Partial<SignIn> = {}): Promise<SignedIn> {
-    return this.sessions.signIn({
+  async signIn(current?: Session, more: Partial<SignIn> = {}): Promise<Stored> {
+    const replaced: EndedGrant[] = []
+    const signedIn = await this.sessions.signIn({
       current,
       user: { provider: 'example', id: 'ada', name: 'Ada' },
       userId: 'example:ada',
@@ -108,8 +122,16 @@ export class SessionsFixture {
         scope: ['read'],
         at: startAt,
       },
+      ended: (grants) => replaced.push(...grants),
       ...more,
     })
+    return { ...signedIn, replaced }
+  }
+
+  async add(addition: Omit<Addition, 'ended'>): Promise<Stored> {
+    const replaced: EndedGrant[] = []
+    const added = await this.sessions.add({ ...addition, ended: (grants) => replaced.push(...grants) })
+    return { ...added, replaced }
   }
 }
 

@@ -8,7 +8,14 @@ import type { Logger } from '../log.ts'
 import type { User } from '../protocol/user.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { Store } from '../store/store.ts'
-import { accountsWith, arrivalOf, type BroughtAccount, isSameAccount } from './arrival.ts'
+import {
+  type Arrival,
+  accountsWith,
+  arrivalOf,
+  type BroughtAccount,
+  isSameAccount,
+  placeOf,
+} from './arrival.ts'
 import {
   type CookieSettings,
   type CookieShape,
@@ -18,7 +25,7 @@ import {
 } from './cookie.ts'
 import { type EndedGrant, SessionEndings } from './endings.ts'
 import type { CompletedTransaction, SessionAccount, SessionRecord } from './record.ts'
-import { newMember, SessionIndex, userKey } from './session-index.ts'
+import { newMember, type Place, SessionIndex, userKey } from './session-index.ts'
 import { type Session, SessionSlots } from './session-slots.ts'
 
 export type { BroughtAccount, BroughtGrant } from './arrival.ts'
@@ -44,6 +51,8 @@ export interface SignIn {
   /** Accounts that the user has kept from earlier. */
   readonly kept: readonly SessionAccount[]
   readonly completed: CompletedTransaction
+  /** Gets what is no longer stored because of this sign-in and is to be revoked; also where the sign-in fails. */
+  readonly ended: (grants: readonly EndedGrant[]) => void
 }
 
 /** An account about to be added to a session, or authorized anew in it. */
@@ -54,6 +63,8 @@ export interface Addition {
   /** The subject of the account that must be there still, to be authorized anew. Absent: whether or not it is there. */
   readonly renews?: string
   readonly completed: CompletedTransaction
+  /** As {@link SignIn.ended}. */
+  readonly ended: SignIn['ended']
 }
 
 /** A stored sign-in or addition. */
@@ -61,8 +72,6 @@ export interface SignedIn {
   readonly session: Session
   /** Complete `Set-Cookie` value. */
   readonly setCookie: string
-  /** What the session held before and holds no longer, to be revoked. */
-  readonly replaced: readonly EndedGrant[]
 }
 
 /** What {@link Sessions} works with. The store turns its failures into `store_unavailable`. */
@@ -127,14 +136,16 @@ export class Sessions {
    */
   async signIn(request: SignIn): Promise<SignedIn> {
     const secret = randomId(256)
-    let { current } = request
-    for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const outcome = await this.#writeSignIn({ ...request, current }, secret)
-      if (outcome !== 'moved') return outcome
-      // Another sign-in of this browser was faster, or the session is gone. The newest one wins.
-      current = current && (await this.#slots.load(current.locator))
-    }
-    throw storeUnavailable('contended')
+    return this.#withPlaces(request.ended, async (places) => {
+      let { current } = request
+      for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
+        const outcome = await this.#writeSignIn({ ...request, current }, secret, places)
+        if (outcome !== 'moved') return outcome
+        // Another sign-in of this browser was faster, or the session is gone. The newest one wins.
+        current = current && (await this.#slots.load(current.locator))
+      }
+      throw storeUnavailable('contended')
+    })
   }
 
   /**
@@ -145,16 +156,18 @@ export class Sessions {
    */
   async add(addition: Addition): Promise<SignedIn> {
     const secret = randomId(256)
-    let { current } = addition
-    for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const outcome = await this.#writeAddition({ ...addition, current }, secret)
-      if (outcome !== 'moved') return outcome
-      const moved = await this.#slots.load(current.locator)
-      if (moved?.record.userId !== current.record.userId) throw signedOut()
-      if (!has(moved, addition.renews)) throw disconnected()
-      current = moved
-    }
-    throw storeUnavailable('contended')
+    return this.#withPlaces(addition.ended, async (places) => {
+      let { current } = addition
+      for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
+        const outcome = await this.#writeAddition({ ...addition, current }, secret, places)
+        if (outcome !== 'moved') return outcome
+        const moved = await this.#slots.load(current.locator)
+        if (moved?.record.userId !== current.record.userId) throw signedOut()
+        if (!has(moved, addition.renews)) throw disconnected()
+        current = moved
+      }
+      throw storeUnavailable('contended')
+    })
   }
 
   /** The `Set-Cookie` value that removes the sign-in cookie. */
@@ -176,18 +189,35 @@ export class Sessions {
     return found[0]
   }
 
+  /**
+   * Each attempt takes places in the indexes. They are given back at the very end, but for those of the session that is
+   * stored: until then what its user shares with it must not end.
+   */
+  async #withPlaces(
+    ended: SignIn['ended'],
+    store: (places: Place[]) => Promise<SignedIn>,
+  ): Promise<SignedIn> {
+    const places: Place[] = []
+    try {
+      const signedIn = await store(places)
+      ended(await this.endings.giveBack(places.filter((place) => !holds(signedIn.session, place))))
+      return signedIn
+    } catch (error) {
+      // Nobody gets the cookie, so what it would have opened must not count as a session.
+      ended(await this.endings.giveBack(places))
+      throw error
+    }
+  }
+
   /** Subject's slot, user's index, session's slot: in this order it is safe to stop anywhere. */
-  async #writeSignIn(request: SignIn, secret: string): Promise<SignedIn | 'moved'> {
-    const { current, user, userId, kept, completed } = request
+  async #writeSignIn(request: SignIn, secret: string, places: Place[]): Promise<SignedIn | 'moved'> {
+    const { current, user, userId, kept, completed, ended } = request
     const loginAt = this.#clock.now()
     const expiresAt = loginAt + this.#settings.absoluteSeconds
     const member = newMember(current?.locator ?? randomId(128), expiresAt)
+    places.push(placeOf(request.account, member), { key: userKey(userId), member })
     const arrival = await arrivalOf(request.account, member, this.#index)
-    const joined = await this.#index.join(userKey(userId), member).catch(async (error: unknown) => {
-      const membership = { id: member.id, joinedAt: 0 }
-      await this.endings.leave({ userId, membership }, current, [arrival.account])
-      throw error
-    })
+    const joined = await this.#index.join(userKey(userId), member)
     const record: SessionRecord = {
       user,
       userId,
@@ -198,71 +228,60 @@ export class Sessions {
       secretDigest: secretDigest(secret),
       completed,
     }
-    const outcome = await this.#write({ current, record, arrival }, secret)
-    if (outcome !== 'moved') await this.#refuseIfEnded(outcome.session)
+    const outcome = await this.#write({ current, record, arrival, ended }, secret)
+    if (outcome !== 'moved') await this.#refuseIfEnded(outcome.session, ended)
     return outcome
   }
 
   async #writeAddition(
-    { current, account, completed }: Addition,
+    { current, account, completed, ended }: Addition,
     secret: string,
+    places: Place[],
   ): Promise<SignedIn | 'moved'> {
     const { record } = current
-    const arrival = await arrivalOf(account, newMember(current.locator, record.expiresAt), this.#index)
+    const member = newMember(current.locator, record.expiresAt)
+    places.push(placeOf(account, member))
+    const arrival = await arrivalOf(account, member, this.#index)
     const accounts = accountsWith(record.accounts, arrival.account)
     const next = { ...record, accounts, secretDigest: secretDigest(secret), completed }
-    return this.#write({ current, record: next, arrival }, secret)
+    return this.#write({ current, record: next, arrival, ended }, secret)
   }
 
   async #write(
     change: {
       readonly current: Session | undefined
       readonly record: SessionRecord
-      readonly arrival: Awaited<ReturnType<typeof arrivalOf>>
+      readonly arrival: Arrival
+      readonly ended: SignIn['ended']
     },
     secret: string,
   ): Promise<SignedIn | 'moved'> {
-    const { current, record, arrival } = change
+    const { current, record, arrival, ended } = change
+    const { locator, sealed } = arrival
     const replaced = current?.record.accounts.filter((one) => !record.accounts.includes(one)) ?? []
-    try {
-      const written = await this.#slots.write({
-        locator: arrival.locator,
-        current,
-        record,
-        putGrants:
-          arrival.sealed === undefined ? [] : [{ ...arrival.sealed, ttlSeconds: this.#grantSeconds(record) }],
-        deleteGrants: replaced.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId),
-        isVisit: true,
-      })
-      if (written.outcome === 'moved') {
-        await this.endings.leave(record, current, [arrival.account])
-        return 'moved'
-      }
-      return {
-        session: written.session,
-        setCookie: serializeCookie(this.#cookie, `${arrival.locator}.${secret}`, this.#cookieSeconds(record)),
-        replaced: current
-          ? await this.endings.replaced(current, record, replaced, written.deletedGrants)
-          : [],
-      }
-    } catch (error) {
-      // Nobody will get the cookie, so what it would have opened must not count as a session.
-      await this.endings.leave(record, current, [arrival.account])
-      throw error
-    }
+    const written = await this.#slots.write({
+      locator,
+      current,
+      record,
+      putGrants: sealed === undefined ? [] : [{ ...sealed, ttlSeconds: this.#grantSeconds(record) }],
+      deleteGrants: replaced.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId),
+      isVisit: true,
+    })
+    if (written.outcome === 'moved') return 'moved'
+    if (current) ended(await this.endings.replaced(current, record, replaced, written.deletedGrants))
+    const setCookie = serializeCookie(this.#cookie, `${locator}.${secret}`, this.#cookieSeconds(record))
+    return { session: written.session, setCookie }
   }
 
   /** All sessions of the account or the user may have been ended while this one was made: then it never was. */
-  async #refuseIfEnded(session: Session): Promise<void> {
-    const { accounts, membership, userId, expiresAt } = session.record
-    const ended = await Promise.all([
-      this.#index.hasEnded(userKey(userId), membership, expiresAt),
-      ...accounts.map(
-        (one) => one.membership !== undefined && this.#index.hasEnded(one.subject, one.membership, expiresAt),
-      ),
+  async #refuseIfEnded(session: Session, ended: SignIn['ended']): Promise<void> {
+    const { accounts, membership, userId } = session.record
+    const haveEnded = await Promise.all([
+      this.#index.hasEnded(userKey(userId), membership),
+      ...accounts.map((one) => one.membership && this.#index.hasEnded(one.subject, one.membership)),
     ])
-    if (!ended.includes(true)) return
-    await this.endings.end(session)
+    if (!haveEnded.includes(true)) return
+    ended(await this.endings.endSignIn(session))
     const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
     throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
   }
@@ -279,6 +298,12 @@ export class Sessions {
 
 function has({ record }: Session, subject: string | undefined): boolean {
   return subject === undefined || record.accounts.some((one) => one.subject === subject)
+}
+
+function holds({ record }: Session, { key, member }: Place): boolean {
+  const { membership, userId, accounts } = record
+  if (membership.id === member.id && key === userKey(userId)) return true
+  return accounts.some((one) => one.subject === key && one.membership?.id === member.id)
 }
 
 function secretDigest(secret: string): string {

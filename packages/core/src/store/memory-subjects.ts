@@ -58,6 +58,10 @@ export class MemorySubjects implements SubjectStore {
     return { notBefore, memberIds: await this.members(key) }
   }
 
+  async notBefore(key: string): Promise<number | undefined> {
+    return this.#notBefore.get(key)
+  }
+
   async members(key: string): Promise<readonly string[]> {
     return this.#members.get(key)?.keys() ?? []
   }
@@ -65,8 +69,7 @@ export class MemorySubjects implements SubjectStore {
   #join(key: string, member: Member | undefined): Joined {
     const now = this.#clock.now()
     if (member !== undefined) this.#add(key, member, now)
-    const notBefore = this.#notBefore.get(key)
-    return notBefore === undefined ? { now } : { notBefore, now }
+    return { now }
   }
 
   #add(key: string, { id, expiresAt }: Member, now: number): void {

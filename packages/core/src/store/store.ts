@@ -139,8 +139,6 @@ export interface Member {
 
 /** What joining an index answers. */
 export interface Joined {
-  /** Store time of the last end of all sessions; a session that joined at or before it must not live. */
-  readonly notBefore?: number
   /** The store's own time, epoch seconds. */
   readonly now: number
 }
@@ -190,6 +188,8 @@ export interface SubjectStore {
     key: string,
     ttlSeconds: number,
   ): Promise<{ readonly notBefore: number; readonly memberIds: readonly string[] }>
+  /** Store time of the last end of all sessions: one that joined at or before it must not live. */
+  notBefore(key: string): Promise<number | undefined>
   /** The ids of all members. */
   members(key: string): Promise<readonly string[]>
 }

@@ -168,7 +168,7 @@ export class SubjectGrants {
     const record = isKept ? standing : this.#parts.codec.seal(ref, { ...grant, holder })
     const outcome = await this.#admit(brought, standing.version, record)
     if (outcome.outcome === 'moved') return 'moved'
-    return { stored: 'theirs', isFirst: false, ...leftOver(brought.tokens, grant), ...joined(outcome) }
+    return { stored: 'theirs', isFirst: false, ...leftOver(brought.tokens, grant), now: outcome.now }
   }
 
   async #replace(brought: BroughtTokens, standing: StandingGrant | undefined): Promise<Brought | 'moved'> {
@@ -188,7 +188,7 @@ export class SubjectGrants {
     records.remember(ref, record.version, grant)
     const before = standing?.opened?.grant
     const left = before?.state === 'live' ? leftOver(before.tokens, grant) : {}
-    return { stored: 'ours', isFirst: standing === undefined, ...left, ...joined(outcome) }
+    return { stored: 'ours', isFirst: standing === undefined, ...left, now: outcome.now }
   }
 
   /** Asked for once more when the answer is lost: the store answers the same for the same record. */
@@ -258,8 +258,4 @@ export function accountInUse(): LatchkeyError {
 function leftOver(tokens: TokenSet, standing: Grant): { readonly leftOver?: TokenSet } {
   const isInUse = standing.state === 'live' && isSameGrant(standing.tokens, tokens)
   return isInUse ? {} : { leftOver: tokens }
-}
-
-function joined({ now, notBefore }: Joined): Joined {
-  return notBefore === undefined ? { now } : { now, notBefore }
 }
