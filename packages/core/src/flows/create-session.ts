@@ -3,10 +3,11 @@ import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
 import type { BroughtAccount } from '../session/sessions.ts'
 import { accountInUse } from '../vault/subject-grants.ts'
-import { keeperOf, Landing, ownerOf } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 import { defaultUserId } from './default-user-id.ts'
 import { keptBeside } from './kept.ts'
+import { Landing } from './landing.ts'
+import { keeperOf, ownerOf } from './redeemed.ts'
 import type { SignInClient } from './sign-in-client.ts'
 
 /** A sign-in that no browser made. */

@@ -8,9 +8,9 @@ import { subjectRef } from '../session/record.ts'
 import type { GrantRef } from '../store/store.ts'
 import type { GrantHandle } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
-import { aliveCheck } from './brought-account.ts'
 import type { FlowContext } from './context.ts'
 import { onList } from './kept-list.ts'
+import { aliveCheck } from './redeemed.ts'
 import type { SignInClient, UserProfile } from './sign-in-client.ts'
 
 /** Tokens of a user from elsewhere, whose account is not known yet. */

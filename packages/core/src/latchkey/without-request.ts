@@ -1,6 +1,6 @@
 import type { ApiAccess } from '../fetch/api-access.ts'
-import { ownerOf } from '../flows/brought-account.ts'
 import { keptAccounts } from '../flows/kept.ts'
+import { ownerOf } from '../flows/redeemed.ts'
 import { requireClient } from '../flows/require-client.ts'
 import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys, requireKnownName } from '../input/known-names.ts'

@@ -1,6 +1,4 @@
 import type { Clock } from '../clock.ts'
-import { equalInConstantTime } from '../crypto/constant-time.ts'
-import { digest } from '../crypto/digest.ts'
 import { randomId } from '../crypto/random.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import { LatchkeyError } from '../errors.ts'
@@ -16,17 +14,12 @@ import {
   isSameAccount,
   placeOf,
 } from './arrival.ts'
-import {
-  type CookieSettings,
-  type CookieShape,
-  parseCookies,
-  serializeCookie,
-  sessionCookie,
-} from './cookie.ts'
+import type { CookieSettings } from './cookie.ts'
 import { type EndedGrant, SessionEndings } from './endings.ts'
 import type { CompletedTransaction, SessionAccount, SessionRecord } from './record.ts'
 import { newMember, type Place, SessionIndex, userKey } from './session-index.ts'
 import { type Session, SessionSlots } from './session-slots.ts'
+import { isProved, newSecret, SignInCookie, secretDigest } from './sign-in-cookie.ts'
 
 export type { BroughtAccount, BroughtGrant } from './arrival.ts'
 export type { EndedGrant } from './endings.ts'
@@ -83,8 +76,6 @@ export interface SessionParts {
   readonly settings: SessionSettings
 }
 
-/** 128 and 256 random bits as base64url, written the one canonical way. */
-const cookieValue = /^([\w-]{21}[AQgw])\.([\w-]{42}[AEIMQUYcgkosw048])$/
 /** How often a sign-in starts over because another one of the same browser was faster. */
 const writeAttempts = 4
 
@@ -95,9 +86,8 @@ export class Sessions {
   readonly #slots: SessionSlots
   readonly #index: SessionIndex
   readonly #clock: Clock
-  readonly #log: Logger
   readonly #settings: SessionSettings
-  readonly #cookie: CookieShape
+  readonly #cookie: SignInCookie
 
   constructor({ store, sealer, clock, log, settings }: SessionParts) {
     const { idleSeconds, absoluteSeconds } = settings
@@ -105,9 +95,8 @@ export class Sessions {
     this.#index = new SessionIndex(store.subjects, log)
     this.endings = new SessionEndings(this.#slots, this.#index, absoluteSeconds)
     this.#clock = clock
-    this.#log = log
     this.#settings = settings
-    this.#cookie = sessionCookie(settings.cookie)
+    this.#cookie = new SignInCookie(settings.cookie, log)
   }
 
   /**
@@ -116,12 +105,10 @@ export class Sessions {
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
   async resume(cookieHeader: string | undefined): Promise<Session | undefined> {
-    const named = this.#read(cookieHeader)
+    const named = this.#cookie.read(cookieHeader)
     if (named === undefined) return undefined
     const session = await this.#slots.load(named.locator)
-    if (session === undefined) return undefined
-    const proved = equalInConstantTime(session.record.secretDigest, secretDigest(named.secret))
-    return proved ? session : undefined
+    return session && isProved(named, session.record) ? session : undefined
   }
 
   /** How many sessions a user has now. @throws {LatchkeyError} `store_unavailable` */
@@ -135,7 +122,7 @@ export class Sessions {
    * @throws {LatchkeyError} `store_unavailable`; `login_required` when all sessions of the account were ended meanwhile.
    */
   async signIn(request: SignIn): Promise<SignedIn> {
-    const secret = randomId(256)
+    const secret = newSecret()
     return this.#withPlaces(request.ended, async (places) => {
       let { current } = request
       for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
@@ -155,7 +142,7 @@ export class Sessions {
    *   or the account that it renews was disconnected.
    */
   async add(addition: Addition): Promise<SignedIn> {
-    const secret = randomId(256)
+    const secret = newSecret()
     return this.#withPlaces(addition.ended, async (places) => {
       let { current } = addition
       for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
@@ -172,21 +159,7 @@ export class Sessions {
 
   /** The `Set-Cookie` value that removes the sign-in cookie. */
   clearCookie(): string {
-    return serializeCookie(this.#cookie, '', 0)
-  }
-
-  #read(cookieHeader: string | undefined): { locator: string; secret: string } | undefined {
-    if (!cookieHeader?.includes(this.#cookie.name)) return undefined
-    const found = parseCookies(cookieHeader)
-      .filter(({ name }) => name === this.#cookie.name)
-      .flatMap(({ value }) => [cookieValue.exec(value) ?? []])
-      .flatMap(([, locator, secret]) => (locator && secret ? [{ locator, secret }] : []))
-    if (found.length > 1) {
-      const message = 'A browser sent several cookies of our name; none of them counts.'
-      this.#log.warn({ event: 'cookie.duplicate', count: found.length }, message)
-      return undefined
-    }
-    return found[0]
+    return this.#cookie.clear()
   }
 
   /**
@@ -269,7 +242,7 @@ export class Sessions {
     })
     if (written.outcome === 'moved') return 'moved'
     if (current) ended(await this.endings.replaced(current, record, replaced, written.deletedGrants))
-    const setCookie = serializeCookie(this.#cookie, `${locator}.${secret}`, this.#cookieSeconds(record))
+    const setCookie = this.#cookie.write({ locator, secret }, this.#cookieSeconds(record))
     return { session: written.session, setCookie }
   }
 
@@ -304,10 +277,6 @@ function holds({ record }: Session, { key, member }: Place): boolean {
   const { membership, userId, accounts } = record
   if (membership.id === member.id && key === userKey(userId)) return true
   return accounts.some((one) => one.subject === key && one.membership?.id === member.id)
-}
-
-function secretDigest(secret: string): string {
-  return digest('session secret', secret)
 }
 
 function disconnected(): LatchkeyError {

@@ -1,56 +1,17 @@
 import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
-import type { User } from '../protocol/user.ts'
 import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
-import { type GrantOwner, subjectGrantId, subjectRef } from '../session/record.ts'
+import { subjectGrantId, subjectRef } from '../session/record.ts'
 import type { BroughtAccount, EndedGrant } from '../session/sessions.ts'
 import type { Joined, Member } from '../store/store.ts'
 import type { LiveGrant } from '../vault/grant.ts'
 import { isSameGrant } from '../vault/token-set.ts'
+import { abandon } from './abandon.ts'
 import type { FlowContext } from './context.ts'
 import { onList, unlist } from './kept-list.ts'
-import type { RedeemedCode, SignInClient } from './sign-in-client.ts'
-
-/** A minute in all: so long a server or store is away that is only started anew. */
-const takePlaceAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
-
-/** A redeemed code, and whose it is. */
-export interface Redeemed {
-  readonly client: SignInClient
-  readonly code: RedeemedCode
-  readonly user: User
-  /** The scope that was asked for. */
-  readonly requestedScope: readonly string[]
-  /** Epoch seconds of the user's authorization. @default when the tokens were received */
-  readonly authorizedAt?: number
-  /**
-   * The code was redeemed just now: a token set that is dead already means another sign-in since. @default tokens from
-   * elsewhere, which nobody is asked about where no others stand
-   */
-  readonly isJustRedeemed?: true
-}
-
-/** Whose the grants of a provider are. */
-export function ownerOf({
-  provider: { keepAccounts, exclusive },
-}: Pick<SignInClient, 'provider'>): GrantOwner {
-  if (keepAccounts === true) return 'user'
-  return exclusive ? 'subject' : 'session'
-}
-
-/**
- * The user who keeps an account; `undefined`: nobody, or accounts there are not kept.
- * @throws {LatchkeyError} `store_unavailable`
- */
-export async function keeperOf(
-  { vault }: Pick<FlowContext, 'vault'>,
-  client: SignInClient,
-  user: Pick<User, 'id'>,
-): Promise<string | undefined> {
-  if (ownerOf(client) !== 'user') return undefined
-  return vault.subjectGrants.holder(subjectRef(subjectKey(client, user.id)))
-}
+import { aliveCheck, authorizedAt, ownerOf, type Redeemed } from './redeemed.ts'
+import type { SignInClient } from './sign-in-client.ts'
 
 /** The token set of a redeemed code on its way into the store, and what becomes of it if it does not get there. */
 export class Landing {
@@ -177,81 +138,6 @@ export class Landing {
   }
 }
 
-/** A redeemed code that no session gets. */
-export interface LeftOver extends Omit<Redeemed, 'user'> {
-  /** Absent: nobody could say yet. */
-  readonly user?: User
-}
-
-/**
- * What becomes of a redeemed code that no session gets. Where it has killed all earlier token sets of its user, it takes
- * their place, so that their sessions go on: tried at once, and again in the background. Elsewhere it is revoked. Never
- * rejects.
- */
-export async function abandon(context: FlowContext, leftOver: LeftOver): Promise<void> {
-  const { client, code } = leftOver
-  if (!client.provider.exclusive) return context.revocations.discard(client, code.tokens)
-  if (await takePlace(context, leftOver)) return
-  void context.background.track(takePlaceLater(context, leftOver))
-}
-
-/** The same after the server could not say whose the code is, with this error. */
-export function abandonUnknown(context: FlowContext, leftOver: LeftOver, error: unknown): void {
-  const { client, code } = leftOver
-  if (client.provider.exclusive && isTemporary(error)) {
-    void context.background.track(takePlaceLater(context, leftOver))
-  } else {
-    void context.revocations.discard(client, code.tokens)
-  }
-}
-
-async function takePlaceLater(context: FlowContext, leftOver: LeftOver): Promise<void> {
-  const attempt = (): Promise<boolean> => takePlace(context, leftOver)
-  if (await context.background.tryAgain(takePlaceAfterMs, attempt)) return
-  const provider = leftOver.client.provider.id
-  context.log.error(
-    { event: 'sign_in.save_lost', provider },
-    'The tokens of a failed sign-in are given up: its user must sign in again on all devices.',
-  )
-  if (leftOver.user !== undefined) {
-    context.events.emit('save_lost', { provider, accountId: leftOver.user.id })
-  }
-}
-
-/** False: to be tried again. */
-async function takePlace(context: FlowContext, leftOver: LeftOver): Promise<boolean> {
-  const { vault, revocations } = context
-  const { client, code, requestedScope } = leftOver
-  try {
-    const user = leftOver.user ?? (await client.profile(code)).user
-    const { stored } = await vault.subjectGrants.bring({
-      ref: subjectRef(subjectKey(client, user.id)),
-      tokens: code.tokens,
-      requestedScope,
-      holder: undefined,
-      member: undefined,
-      ttlSeconds: 1,
-      isAlive: aliveCheck(client, code),
-      mustLive: true,
-      authorizedAt: authorizedAt(leftOver),
-    })
-    // Nothing stands there whose place could be taken.
-    if (stored === 'nothing') await revocations.discard(client, code.tokens)
-    return true
-  } catch (error) {
-    if (isTemporary(error)) return false
-    await revocations.discard(client, code.tokens)
-    return true
-  }
-}
-
-/** Store or server are away; a token set that the server calls dead stays dead. */
-function isTemporary(error: unknown): boolean {
-  if (!LatchkeyError.is(error)) return false
-  if (error.code === 'store_unavailable') return true
-  return error.code === 'as_unavailable' && error.reason !== 'userinfo_unauthorized'
-}
-
 /** Another device has signed in meanwhile, and out again: there is nothing left to share. */
 function killedElsewhere({ provider: { id, name } }: SignInClient): LatchkeyError {
   const message = `${name} has ended the tokens of this sign-in: another one was made at the same time. Start again.`
@@ -261,21 +147,4 @@ function killedElsewhere({ provider: { id, name } }: SignInClient): LatchkeyErro
 function newGrant(redeemed: Redeemed): LiveGrant {
   const { tokens } = redeemed.code
   return { state: 'live', tokens, authorizedAt: authorizedAt(redeemed), refreshCount: 0 }
-}
-
-function authorizedAt({ code, authorizedAt = code.tokens.receivedAt }: LeftOver): number {
-  return authorizedAt
-}
-
-/** Asks whether the token set still lives, where another sign-in may have killed it. */
-export function aliveCheck(client: SignInClient, code: RedeemedCode): (() => Promise<boolean>) | undefined {
-  if (!client.provider.exclusive) return undefined
-  return () =>
-    client.profile(code).then(
-      () => true,
-      (error: unknown) => {
-        if (LatchkeyError.is(error) && error.reason === 'userinfo_unauthorized') return false
-        throw error
-      },
-    )
 }

@@ -1,0 +1,77 @@
+import { LatchkeyError } from '../errors.ts'
+import { subjectKey } from '../protocol/subject-key.ts'
+import { subjectRef } from '../session/record.ts'
+import type { FlowContext } from './context.ts'
+import { aliveCheck, authorizedAt, type LeftOver } from './redeemed.ts'
+
+/** A minute in all: so long a server or store is away that is only started anew. */
+const takePlaceAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
+
+/**
+ * What becomes of a redeemed code that no session gets. Where it has killed all earlier token sets of its user, it takes
+ * their place, so that their sessions go on: tried at once, and again in the background. Elsewhere it is revoked. Never
+ * rejects.
+ */
+export async function abandon(context: FlowContext, leftOver: LeftOver): Promise<void> {
+  const { client, code } = leftOver
+  if (!client.provider.exclusive) return context.revocations.discard(client, code.tokens)
+  if (await takePlace(context, leftOver)) return
+  void context.background.track(takePlaceLater(context, leftOver))
+}
+
+/** The same after the server could not say whose the code is, with this error. */
+export function abandonUnknown(context: FlowContext, leftOver: LeftOver, error: unknown): void {
+  const { client, code } = leftOver
+  if (client.provider.exclusive && isTemporary(error)) {
+    void context.background.track(takePlaceLater(context, leftOver))
+  } else {
+    void context.revocations.discard(client, code.tokens)
+  }
+}
+
+async function takePlaceLater(context: FlowContext, leftOver: LeftOver): Promise<void> {
+  const attempt = (): Promise<boolean> => takePlace(context, leftOver)
+  if (await context.background.tryAgain(takePlaceAfterMs, attempt)) return
+  const provider = leftOver.client.provider.id
+  context.log.error(
+    { event: 'sign_in.save_lost', provider },
+    'The tokens of a failed sign-in are given up: its user must sign in again on all devices.',
+  )
+  if (leftOver.user !== undefined) {
+    context.events.emit('save_lost', { provider, accountId: leftOver.user.id })
+  }
+}
+
+/** False: to be tried again. */
+async function takePlace(context: FlowContext, leftOver: LeftOver): Promise<boolean> {
+  const { vault, revocations } = context
+  const { client, code, requestedScope } = leftOver
+  try {
+    const user = leftOver.user ?? (await client.profile(code)).user
+    const { stored } = await vault.subjectGrants.bring({
+      ref: subjectRef(subjectKey(client, user.id)),
+      tokens: code.tokens,
+      requestedScope,
+      holder: undefined,
+      member: undefined,
+      ttlSeconds: 1,
+      isAlive: aliveCheck(client, code),
+      mustLive: true,
+      authorizedAt: authorizedAt(leftOver),
+    })
+    // Nothing stands there whose place could be taken.
+    if (stored === 'nothing') await revocations.discard(client, code.tokens)
+    return true
+  } catch (error) {
+    if (isTemporary(error)) return false
+    await revocations.discard(client, code.tokens)
+    return true
+  }
+}
+
+/** Store or server are away; a token set that the server calls dead stays dead. */
+function isTemporary(error: unknown): boolean {
+  if (!LatchkeyError.is(error)) return false
+  if (error.code === 'store_unavailable') return true
+  return error.code === 'as_unavailable' && error.reason !== 'userinfo_unauthorized'
+}
