@@ -1,7 +1,9 @@
 import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
+import type { User } from '../protocol/user.ts'
 import { subjectRef } from '../session/record.ts'
 import type { FlowContext } from './context.ts'
+import { isUnused } from './is-unused.ts'
 import { aliveCheck, authorizedAt, type LeftOver } from './redeemed.ts'
 
 /** A minute in all: so long a server or store is away that is only started anew. */
@@ -13,20 +15,30 @@ const takePlaceAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
  * rejects.
  */
 export async function abandon(context: FlowContext, leftOver: LeftOver): Promise<void> {
-  const { client, code } = leftOver
-  if (!client.provider.exclusive) return context.revocations.discard(client, code.tokens)
+  const { client } = leftOver
+  if (!client.provider.exclusive) return discard(context, leftOver, leftOver.user)
   if (await takePlace(context, leftOver)) return
   void context.background.track(takePlaceLater(context, leftOver))
 }
 
 /** The same after the server could not say whose the code is, with this error. */
 export function abandonUnknown(context: FlowContext, leftOver: LeftOver, error: unknown): void {
-  const { client, code } = leftOver
-  if (client.provider.exclusive && isTemporary(error)) {
+  if (leftOver.client.provider.exclusive && isTemporary(error)) {
     void context.background.track(takePlaceLater(context, leftOver))
   } else {
-    void context.revocations.discard(client, code.tokens)
+    void discard(context, leftOver, undefined)
   }
+}
+
+/** Revokes the token set, unless that would end the whole authorization of an account that may be in use. */
+async function discard(
+  context: FlowContext,
+  { client, code }: LeftOver,
+  user: User | undefined,
+): Promise<void> {
+  const endsAll = client.provider.revocation === 'authorization'
+  if (endsAll && (user === undefined || !(await isUnused(context, subjectKey(client, user.id))))) return
+  await context.revocations.discard(client, code.tokens)
 }
 
 async function takePlaceLater(context: FlowContext, leftOver: LeftOver): Promise<void> {
@@ -44,10 +56,11 @@ async function takePlaceLater(context: FlowContext, leftOver: LeftOver): Promise
 
 /** False: to be tried again. */
 async function takePlace(context: FlowContext, leftOver: LeftOver): Promise<boolean> {
-  const { vault, revocations } = context
+  const { vault } = context
   const { client, code, requestedScope } = leftOver
+  let { user } = leftOver
   try {
-    const user = leftOver.user ?? (await client.profile(code)).user
+    user ??= (await client.profile(code)).user
     const { stored } = await vault.subjectGrants.bring({
       ref: subjectRef(subjectKey(client, user.id)),
       tokens: code.tokens,
@@ -60,11 +73,11 @@ async function takePlace(context: FlowContext, leftOver: LeftOver): Promise<bool
       authorizedAt: authorizedAt(leftOver),
     })
     // Nothing stands there whose place could be taken.
-    if (stored === 'nothing') await revocations.discard(client, code.tokens)
+    if (stored === 'nothing') await discard(context, leftOver, user)
     return true
   } catch (error) {
     if (isTemporary(error)) return false
-    await revocations.discard(client, code.tokens)
+    await discard(context, leftOver, user)
     return true
   }
 }

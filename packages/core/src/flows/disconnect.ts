@@ -1,9 +1,10 @@
 import { type SessionAccount, subjectRef } from '../session/record.ts'
-import { locatorOf, userKey } from '../session/session-index.ts'
+import { userKey } from '../session/session-index.ts'
 import type { EndedGrant } from '../session/sessions.ts'
 import { settleAll } from '../session/settle-all.ts'
 import { askAgain } from '../store/ask-again.ts'
 import type { FlowContext } from './context.ts'
+import { isUnused } from './is-unused.ts'
 import { unlist } from './kept-list.ts'
 import { revocationWaitMs } from './revocations.ts'
 
@@ -19,45 +20,43 @@ export async function disconnect(
 ): Promise<void> {
   const { sessions, revocations } = context
   const { subject } = account
-  const locators = await sessions.endings.locators(userKey(userId))
-  const ended: EndedGrant[] = []
+  const removed: EndedGrant[] = []
+  let forgotten: EndedGrant | undefined
+  let leaving: readonly string[] = []
   try {
     // What points to the account goes last, so that whoever asks again finds it.
-    ended.push(...(await forget(context, userId, account, locators)))
+    forgotten = await forget(context, userId, account)
     // Linked anew meanwhile: then that link stands, and so does what leads to it.
     if (!(await unlist(context, userId, account))) return
-    const removed = locators.map((locator) =>
+    leaving = await sessions.endings.locators(userKey(userId))
+    const removing = leaving.map((locator) =>
       sessions.endings.removeAccount(
         locator,
         (one, record) => one.subject === subject && record.userId === userId,
       ),
     )
-    const { done, failure } = await settleAll(removed)
-    ended.push(...done.flatMap((grants) => grants ?? []))
+    const { done, failure } = await settleAll(removing)
+    removed.push(...done.flatMap((grants) => grants ?? []))
     if (failure !== undefined) throw failure.reason
   } finally {
-    await revocations.revoke(ended, revocationWaitMs)
+    const kept = forgotten && [{ ...forgotten, lastOfSubject: await isUnused(context, subject, leaving) }]
+    await revocations.revoke([...removed, ...(kept ?? [])], revocationWaitMs)
   }
 }
 
 /**
  * Deletes the grant that a user keeps, not one that somebody else keeps meanwhile; also where the provider keeps
- * nothing any more. Its authorization is revoked unless another user's session has it too.
- * @param locators the user's sessions.
+ * nothing any more.
  */
 async function forget(
   { store, vault }: Pick<FlowContext, 'store' | 'vault'>,
   userId: string,
   account: SessionAccount,
-  locators: readonly string[],
-): Promise<readonly EndedGrant[]> {
-  const { subject } = account
-  const ref = subjectRef(subject)
+): Promise<EndedGrant | undefined> {
+  const ref = subjectRef(account.subject)
   const standing = await store.grants.read(ref)
-  if (standing === undefined || vault.open(ref, standing)?.holder !== userId) return []
-  const members = await store.subjects.members(subject)
+  if (standing === undefined || vault.open(ref, standing)?.holder !== userId) return undefined
   // Asked for again after a lost answer, there is nothing more to come back.
   const record = (await askAgain(() => store.grants.delete(ref))) ?? standing
-  const lastOfSubject = members.every((id) => locators.includes(locatorOf(id)))
-  return [{ account, ref, record, lastOfSubject }]
+  return { account, ref, record, lastOfSubject: false }
 }

@@ -3,7 +3,7 @@ import { subjectKey } from '../protocol/subject-key.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
 import { subjectGrantId, subjectRef } from '../session/record.ts'
-import type { BroughtAccount, EndedGrant } from '../session/sessions.ts'
+import { type BroughtAccount, disconnected, type EndedGrant } from '../session/sessions.ts'
 import type { Joined, Member } from '../store/store.ts'
 import type { LiveGrant } from '../vault/grant.ts'
 import { isSameGrant } from '../vault/token-set.ts'
@@ -52,11 +52,10 @@ export class Landing {
   /** After the session is stored: revokes what nobody uses any more. */
   settle(): void {
     const { client, code } = this.#redeemed
-    const { revocations } = this.#context
-    void revocations.revoke(this.#ended, 0, code.tokens)
-    // Where a new one kills all earlier ones, they are dead already.
-    if (client.provider.exclusive) return
-    for (const tokens of this.#leftOver) void revocations.discard(client, tokens)
+    // Some servers issue the same refresh token again. In its subject's slot ours was what ended.
+    const inUse = ownerOf(client) === 'session' ? code.tokens : undefined
+    void this.#context.revocations.revoke(this.#ended, 0, inUse)
+    this.#discardLeftOver()
   }
 
   /**
@@ -68,7 +67,16 @@ export class Landing {
     const { client, code } = this.#redeemed
     const isDiscarded = client.provider.revocation === 'token'
     void this.#context.revocations.revoke(this.#ended, 0, isDiscarded ? code.tokens : undefined)
+    this.#leftOver.delete(code.tokens)
+    this.#discardLeftOver()
     await abandon(this.#context, this.#redeemed)
+  }
+
+  #discardLeftOver(): void {
+    const { client } = this.#redeemed
+    // Where a new one kills all earlier ones, they are dead; where revoking one ends all, the others are in use.
+    if (client.provider.exclusive || client.provider.revocation !== 'token') return
+    for (const tokens of this.#leftOver) void this.#context.revocations.discard(client, tokens)
   }
 
   /** True when the token set is kept for its user, or may be. */
@@ -109,10 +117,11 @@ export class Landing {
       isAlive: aliveCheck(client, code),
       ...(isJustRedeemed && { mustLive: true }),
       authorizedAt: authorizedAt(this.#redeemed),
-      // A second time, because the session moved: whoever replaced ours meanwhile has revoked it.
-      ...(this.#isStored && !client.provider.exclusive && { yields: true }),
+      // A second time, because the session moved: whoever replaced or ended ours meanwhile has revoked it.
+      ...(this.#isStored && !client.provider.exclusive && { isStored: true }),
     })
-    if (brought.stored === 'nothing') throw killedElsewhere(client)
+    if (brought.stored === 'nothing')
+      throw client.provider.exclusive ? killedElsewhere(client) : disconnected()
     this.#isFirst ||= brought.isFirst
     this.#isStored = true
     this.#memberId = member.id

@@ -47,12 +47,8 @@ export class Revocations {
     await within(this.#clock, waitMs, tried)
   }
 
-  /**
-   * Revokes a token set that a failed sign-in leaves behind; not where that would end the user's whole authorization,
-   * which other sessions may still use. Never rejects.
-   */
+  /** Revokes a token set that is stored nowhere, once. Never rejects. */
   async discard(client: SignInClient, tokens: TokenSet): Promise<void> {
-    if (client.provider.revocation !== 'token') return
     await this.#background.track(client.revoke(tokens, { deadlineMs }).then(ignored, ignored))
   }
 

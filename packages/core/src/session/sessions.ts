@@ -163,8 +163,8 @@ export class Sessions {
   }
 
   /**
-   * Each attempt takes places in the indexes. They are given back at the very end, but for those of the session that is
-   * stored: until then what its user shares with it must not end.
+   * Each attempt takes places in the indexes, and gives those of the one before back only then: in between, what its
+   * user shares with the session must not end.
    */
   async #withPlaces(
     ended: SignIn['ended'],
@@ -172,9 +172,7 @@ export class Sessions {
   ): Promise<SignedIn> {
     const places: Place[] = []
     try {
-      const signedIn = await store(places)
-      ended(await this.endings.giveBack(places.filter((place) => !holds(signedIn.session, place))))
-      return signedIn
+      return await store(places)
     } catch (error) {
       // Nobody gets the cookie, so what it would have opened must not count as a session.
       ended(await this.endings.giveBack(places))
@@ -182,15 +180,17 @@ export class Sessions {
     }
   }
 
-  /** Subject's slot, user's index, session's slot: in this order it is safe to stop anywhere. */
+  /** User's index, subject's slot, session's slot: in this order it is safe to stop anywhere. */
   async #writeSignIn(request: SignIn, secret: string, places: Place[]): Promise<SignedIn | 'moved'> {
     const { current, user, userId, kept, completed, ended } = request
     const loginAt = this.#clock.now()
     const expiresAt = loginAt + this.#settings.absoluteSeconds
     const member = newMember(current?.locator ?? randomId(128), expiresAt)
-    places.push(placeOf(request.account, member), { key: userKey(userId), member })
-    const arrival = await arrivalOf(request.account, member, this.#index)
+    const earlier = places.length
+    places.push({ key: userKey(userId), member }, placeOf(request.account, member))
     const joined = await this.#index.join(userKey(userId), member)
+    const arrival = await arrivalOf(request.account, member, this.#index)
+    ended(await this.endings.giveBack(places.splice(0, earlier)))
     const record: SessionRecord = {
       user,
       userId,
@@ -213,8 +213,10 @@ export class Sessions {
   ): Promise<SignedIn | 'moved'> {
     const { record } = current
     const member = newMember(current.locator, record.expiresAt)
+    const earlier = places.length
     places.push(placeOf(account, member))
     const arrival = await arrivalOf(account, member, this.#index)
+    ended(await this.endings.giveBack(places.splice(0, earlier)))
     const accounts = accountsWith(record.accounts, arrival.account)
     const next = { ...record, accounts, secretDigest: secretDigest(secret), completed }
     return this.#write({ current, record: next, arrival, ended }, secret)
@@ -273,14 +275,9 @@ function has({ record }: Session, subject: string | undefined): boolean {
   return subject === undefined || record.accounts.some((one) => one.subject === subject)
 }
 
-function holds({ record }: Session, { key, member }: Place): boolean {
-  const { membership, userId, accounts } = record
-  if (membership.id === member.id && key === userKey(userId)) return true
-  return accounts.some((one) => one.subject === key && one.membership?.id === member.id)
-}
-
-function disconnected(): LatchkeyError {
-  const message = 'The account was disconnected before it was authorized anew. Add it again.'
+/** The account that something was to be done to is no longer there. */
+export function disconnected(): LatchkeyError {
+  const message = 'The account was disconnected meanwhile. Add it again.'
   return new LatchkeyError('login_required', message, { reason: 'no_account' })
 }
 

@@ -41,6 +41,8 @@ export interface BroughtTokens {
   readonly authorizedAt: number
   /** A live grant that stands there stays, whatever this one is worth; not where this one has killed it. */
   readonly yields?: true
+  /** This one was stored there before: whatever stands there has come after it, and nothing means that it was ended. */
+  readonly isStored?: true
 }
 
 /** How {@link SubjectGrants.bring} went. */
@@ -52,7 +54,7 @@ export type Brought =
       /** Ours is the first that stands there. */
       readonly isFirst: boolean
     } & Joined)
-  /** No session brings it and none stands there; or it is dead, and nothing else lives there. */
+  /** No session brings it and none stands there; or it is dead or was ended, and nothing else lives there. */
   | { readonly stored: 'nothing' }
 
 /** What {@link SubjectGrants} works with. */
@@ -143,6 +145,7 @@ export class SubjectGrants {
       const standing = await this.#parts.records.standing(brought.ref)
       if (standing === undefined && brought.member === undefined && brought.holder === undefined)
         return { stored: 'nothing' }
+      if (standing === undefined && brought.isStored) return { stored: 'nothing' }
       requireSameHolder(standing, brought)
       if (!isLive(standing) && (await isDead(brought))) return { stored: 'nothing' }
       const keepsTheirs = standing?.opened !== undefined && (await keeps(standing.opened, brought))
@@ -206,6 +209,7 @@ export class SubjectGrants {
 
 /** True when what stands there is to stay: it is newer, or grants more than a plain sign-in asked for. */
 async function keeps({ grant }: OpenedGrant, brought: BroughtTokens): Promise<boolean> {
+  if (brought.isStored) return true
   if (grant.state !== 'live') return false
   // Where only one token set lives and ours does, what stands there is dead.
   if (brought.isAlive !== undefined) return isOurs(grant, brought) || !(await brought.isAlive())
