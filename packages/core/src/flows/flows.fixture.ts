@@ -150,6 +150,7 @@ export interface FlowsFixtureOptions {
   readonly routes?: Partial<Routes>
   readonly trustedOrigins?: readonly string[]
   readonly onLogin?: OnLogin
+  readonly sealer?: Sealer
 }
 
 /** The flows on a watched memory store, with a real vault and scripted clients. */
@@ -164,7 +165,7 @@ export class FlowsFixture {
   readonly sessions: Sessions
   readonly vault: Vault
   readonly kept: KeptAccounts
-  readonly sealer: Sealer = new Sealer(secrets)
+  readonly sealer: Sealer
   readonly #events: Events
 
   constructor(options: FlowsFixtureOptions = {}) {
@@ -177,6 +178,7 @@ export class FlowsFixture {
       sameSite: 'Lax',
       name: 'latchkey',
     } as const
+    this.sealer = options.sealer ?? new Sealer(secrets)
     const { clients, resolvable } = this
     this.settings = {
       baseUrls: [parseBaseUrl(first), ...more.map(parseBaseUrl)],
