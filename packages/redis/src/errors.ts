@@ -1,0 +1,148 @@
+/** What helps against a fault. */
+export type Remedy =
+  /** Nothing has happened: asking again a moment later may do. */
+  | 'retry'
+  /** The connection is gone or leads to the wrong server: asking again over a new one may do. */
+  | 'reconnect'
+  /** Somebody must change something at Redis or in the client's options. */
+  | 'configuration'
+  /** Whether the command was, or will be, carried out is not known. */
+  | 'none'
+
+interface Fault {
+  readonly remedy: Remedy
+  /** What happened and what to do next. Never a key, a value or an address. */
+  readonly message: string
+}
+
+/** What Redis replies, by the first word of the reply, and the states of a connection. */
+const faults = {
+  READONLY: {
+    remedy: 'reconnect',
+    message: 'This Redis is a read-only replica. Connect to the primary, or through Sentinel or Cluster.',
+  },
+  MASTERDOWN: { remedy: 'reconnect', message: 'This Redis is a replica that has lost its primary.' },
+  MOVED: {
+    remedy: 'configuration',
+    message: 'This Redis belongs to a Cluster. Pass redisStore() a Cluster of ioredis instead of a Redis.',
+  },
+  ASK: {
+    remedy: 'configuration',
+    message: 'This Redis belongs to a Cluster. Pass redisStore() a Cluster of ioredis instead of a Redis.',
+  },
+  CROSSSLOT: {
+    remedy: 'configuration',
+    message: 'Redis saw keys of several slots in one command. Take braces out of the keyPrefix.',
+  },
+  CLUSTERDOWN: { remedy: 'retry', message: 'The Redis Cluster does not serve all slots at the moment.' },
+  TRYAGAIN: { remedy: 'retry', message: 'The Redis Cluster is moving a slot at the moment.' },
+  REDIRECTED: { remedy: 'retry', message: 'The Redis Cluster sent a command from node to node.' },
+  LOADING: { remedy: 'retry', message: 'Redis is loading its data.' },
+  BUSY: {
+    remedy: 'retry',
+    message:
+      'A script that is not from Latchkey blocks Redis. SCRIPT KILL ends one that has written nothing.',
+  },
+  NOSCRIPT: { remedy: 'retry', message: 'Redis has forgotten its scripts.' },
+  OOM: {
+    remedy: 'configuration',
+    message: 'Redis has reached its maxmemory and takes no more data. Give it more memory.',
+  },
+  MISCONF: {
+    remedy: 'configuration',
+    message:
+      'Redis cannot save to disk and refuses writes. Its log says why: disk space, or rights of its folder.',
+  },
+  NOREPLICAS: {
+    remedy: 'configuration',
+    message: 'Redis refuses writes because fewer replicas than min-replicas-to-write are in step with it.',
+  },
+  NOAUTH: {
+    remedy: 'configuration',
+    message: 'Redis wants a password. Set it in the options of the client.',
+  },
+  WRONGPASS: {
+    remedy: 'configuration',
+    message: 'Redis refuses user name or password. Correct them in the options of the client.',
+  },
+  NOPERM: {
+    remedy: 'configuration',
+    message: 'The Redis user lacks a right. The README lists the commands and keys that its ACL must allow.',
+  },
+  WRONGTYPE: {
+    remedy: 'configuration',
+    message: 'Another program writes keys that begin with `lk:`. Give the client a keyPrefix of its own.',
+  },
+  ERR: {
+    remedy: 'configuration',
+    message: 'Redis does not know a command, or takes no more clients. Latchkey needs Redis 7.0 or later.',
+  },
+  TLS: {
+    remedy: 'configuration',
+    message: 'TLS with Redis failed. Check the option tls of the client and the certificate of the server.',
+  },
+  DISCONNECTED: { remedy: 'reconnect', message: 'Redis cannot be reached.' },
+  TIMEOUT: {
+    remedy: 'none',
+    message: 'Redis did not answer in time. Whether it will do as asked is unknown.',
+  },
+  OVERLOADED: {
+    remedy: 'none',
+    message: 'Too many commands wait for Redis already, so this one was not sent.',
+  },
+  CLOSED: { remedy: 'none', message: 'The store was closed.' },
+  UNEXPECTED: { remedy: 'none', message: 'Redis answered what Latchkey did not ask for.' },
+  UNKNOWN: { remedy: 'none', message: 'Redis failed in a way that Latchkey does not know.' },
+} as const satisfies Readonly<Record<string, Fault>>
+
+/** What went wrong: the first word of Redis's reply, or the state of the connection. */
+export type RedisErrorCode = keyof typeof faults
+
+/**
+ * Why the store could not do its work. Made anew from a fixed text: the client's own errors hold the command's keys and
+ * values.
+ */
+export class RedisError extends Error {
+  readonly code: RedisErrorCode
+  readonly remedy: Remedy
+
+  constructor(code: RedisErrorCode) {
+    const { message, remedy } = faults[code]
+    super(message)
+    this.name = `RedisError.${code}`
+    this.code = code
+    this.remedy = remedy
+  }
+}
+
+/** True for the refusal of a write by a server that still reads. */
+export function refusesWrites({ code }: RedisError): boolean {
+  return code === 'READONLY' || code === 'MISCONF' || code === 'NOREPLICAS' || code === 'OOM'
+}
+
+/** Sorts in whatever the client threw or reported. */
+export function redisError(error: unknown): RedisError {
+  return error instanceof RedisError ? error : new RedisError(codeOf(error))
+}
+
+const disconnected =
+  /^(Connection is closed|Stream isn't writeable|Cluster (isn't ready|is ended|is disconnect)|None of startup nodes|Socket timeout|Failed to refresh slots cache|Reached the max retries|Command aborted|All sentinels are unreachable|Redis is already connect)/
+const networkCode = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_)|ENOTFOUND)/
+
+function codeOf(error: unknown): RedisErrorCode {
+  if (!(error instanceof Error)) return 'UNKNOWN'
+  // A Cluster client that reaches no node says so, and beside it what the last node said.
+  if ('lastNodeError' in error && error.lastNodeError instanceof Error) return codeOf(error.lastNodeError)
+  const { message } = error
+  if (message === 'Command timed out') return 'TIMEOUT'
+  if (message.startsWith('Too many Cluster redirections')) return 'REDIRECTED'
+  const [word = ''] = /^[A-Z]+(?= )/.exec(message) ?? []
+  if (error.name === 'ReplyError') return isCode(word) ? word : 'ERR'
+  const code = 'code' in error ? String(error.code) : ''
+  if (networkCode.test(code) || disconnected.test(message)) return 'DISCONNECTED'
+  return /CERT|SSL|TLS|SIGNATURE/.test(code) ? 'TLS' : 'UNKNOWN'
+}
+
+function isCode(word: string): word is RedisErrorCode {
+  return Object.hasOwn(faults, word)
+}
