@@ -71,15 +71,17 @@ export class Connection {
         const asked = ask(this.#wire)
         return await (isFirst ? asked : before(deadline, asked))
       } catch (error) {
-        const fault = this.#noted(redisError(error))
+        const fault = redisError(error)
         isFirst = false
         if (askWithoutWriting !== undefined && refusesWrites(fault)) {
+          this.#noted(fault)
           ask = askWithoutWriting
           askWithoutWriting = undefined
           continue
         }
         const leftMs = deadline - performance.now()
-        if ((fault.remedy !== 'retry' && fault.remedy !== 'reconnect') || leftMs <= pauseMs) throw fault
+        if ((fault.remedy !== 'retry' && fault.remedy !== 'reconnect') || leftMs <= pauseMs)
+          throw this.#noted(fault)
       }
       await delay(pauseMs * (0.5 + Math.random() / 2))
     }

@@ -9,6 +9,35 @@ export type Remedy =
   /** Whether the command was, or will be, carried out is not known. */
   | 'none'
 
+/** What went wrong: the first word of Redis's reply, or the state of the connection. */
+export type RedisErrorCode =
+  | 'READONLY'
+  | 'MASTERDOWN'
+  | 'MOVED'
+  | 'ASK'
+  | 'CROSSSLOT'
+  | 'CLUSTERDOWN'
+  | 'TRYAGAIN'
+  | 'REDIRECTED'
+  | 'LOADING'
+  | 'BUSY'
+  | 'NOSCRIPT'
+  | 'OOM'
+  | 'MISCONF'
+  | 'NOREPLICAS'
+  | 'NOAUTH'
+  | 'WRONGPASS'
+  | 'NOPERM'
+  | 'WRONGTYPE'
+  | 'ERR'
+  | 'TLS'
+  | 'DISCONNECTED'
+  | 'TIMEOUT'
+  | 'OVERLOADED'
+  | 'CLOSED'
+  | 'UNEXPECTED'
+  | 'UNKNOWN'
+
 interface Fault {
   readonly remedy: Remedy
   /** What happened and what to do next. Never a key, a value or an address. */
@@ -16,7 +45,7 @@ interface Fault {
 }
 
 /** What Redis replies, by the first word of the reply, and the states of a connection. */
-const faults = {
+const faults: Readonly<Record<RedisErrorCode, Fault>> = {
   READONLY: {
     remedy: 'reconnect',
     message: 'This Redis is a read-only replica. Connect to the primary, or through Sentinel or Cluster.',
@@ -93,10 +122,7 @@ const faults = {
   CLOSED: { remedy: 'none', message: 'The store was closed.' },
   UNEXPECTED: { remedy: 'none', message: 'Redis answered what Latchkey did not ask for.' },
   UNKNOWN: { remedy: 'none', message: 'Redis failed in a way that Latchkey does not know.' },
-} as const satisfies Readonly<Record<string, Fault>>
-
-/** What went wrong: the first word of Redis's reply, or the state of the connection. */
-export type RedisErrorCode = keyof typeof faults
+}
 
 /**
  * Why the store could not do its work. Made anew from a fixed text: the client's own errors hold the command's keys and
@@ -127,6 +153,8 @@ export function redisError(error: unknown): RedisError {
 
 const disconnected =
   /^(Connection is closed|Stream isn't writeable|Cluster (isn't ready|is ended|is disconnect)|None of startup nodes|Socket timeout|Failed to refresh slots cache|Reached the max retries|Command aborted|All sentinels are unreachable|Redis is already connect)/
+/** What Redis says, with the first word ERR, when the user may run a script but not a command in it. */
+const scriptMayNot = /^ERR The user executing the script can't/
 const networkCode = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_)|ENOTFOUND)/
 
 function codeOf(error: unknown): RedisErrorCode {
@@ -137,7 +165,7 @@ function codeOf(error: unknown): RedisErrorCode {
   if (message === 'Command timed out') return 'TIMEOUT'
   if (message.startsWith('Too many Cluster redirections')) return 'REDIRECTED'
   const [word = ''] = /^[A-Z]+(?= )/.exec(message) ?? []
-  if (error.name === 'ReplyError') return isCode(word) ? word : 'ERR'
+  if (error.name === 'ReplyError') return scriptMayNot.test(message) ? 'NOPERM' : isCode(word) ? word : 'ERR'
   const code = 'code' in error ? String(error.code) : ''
   if (networkCode.test(code) || disconnected.test(message)) return 'DISCONNECTED'
   return /CERT|SSL|TLS|SIGNATURE/.test(code) ? 'TLS' : 'UNKNOWN'

@@ -20,9 +20,10 @@ const maxRedirections = 5
  * is carried out long after its request was answered.
  */
 export function ownClient(template: RedisClient, commandTimeoutMs: number): RedisClient {
-  return isCluster(template)
-    ? template.duplicate([], clusterOptions(template.options, commandTimeoutMs))
-    : template.duplicate(singleOptions(template.options, commandTimeoutMs))
+  if (!isCluster(template)) return template.duplicate(singleOptions(template.options, commandTimeoutMs))
+  const cluster = template.duplicate([], clusterOptions(template.options, commandTimeoutMs))
+  // A node that is not connected yet keeps commands and sends them once it is, however late; one that connects refuses.
+  return cluster.on('+node', (node: Redis) => void node.connect().catch(isReportedAsNodeError))
 }
 
 /** True for a client of a Redis Cluster. @throws {LatchkeyError} `invalid_options`: it is no client at all. */
@@ -58,6 +59,8 @@ function clusterOptions(
   return {
     redisOptions: { ...redisOptions, ...nodeOptions(redisOptions, commandTimeoutMs) },
     enableOfflineQueue: false,
+    // It asks a node that is not connected yet, and would take its refusal for a failure of the Cluster.
+    enableReadyCheck: false,
     enableAutoPipelining: false,
     clusterRetryStrategy: retryDelayMs,
     scaleReads: 'master',
@@ -93,6 +96,8 @@ function nodeOptions(
     himportFieldsets: undefined,
   }
 }
+
+function isReportedAsNodeError(): void {}
 
 /** After a failover the old primary refuses writes: a new connection finds the new one. At most one a second. */
 function reconnectOnReplica(): (error: Error) => boolean {

@@ -8,11 +8,20 @@ export async function letPass(client: Redis, seconds: number): Promise<void> {
   for (const key of await client.keys('*')) {
     if ((await client.type(key)) === 'zset') await shortenMembers(client, key, seconds)
     const ttlMs = await client.pttl(key)
-    if (ttlMs === -1) throw new Error(`${key} has no time to live.`)
-    await client.pexpire(key, ttlMs - seconds * 1000)
+    // A key that never expires is what other checks look for.
+    if (ttlMs >= 0) await client.pexpire(key, ttlMs - seconds * 1000)
   }
 }
 
+/** The keys that would stay for ever. */
+export async function keysWithoutTtl(client: Redis): Promise<readonly string[]> {
+  const keys = await client.keys('*')
+  const ttls = await Promise.all(keys.map((key) => client.pttl(key)))
+  return keys.filter((_, index) => ttls[index] === -1)
+}
+
 async function shortenMembers(client: Redis, key: string, seconds: number): Promise<void> {
-  for (const member of await client.zrange(key, 0, -1)) await client.zincrby(key, -seconds, member)
+  for (const member of await client.zrangebyscore(key, '-inf', '+inf')) {
+    await client.zincrby(key, -seconds, member)
+  }
 }

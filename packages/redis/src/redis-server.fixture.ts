@@ -4,73 +4,88 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+
+const quietly = { retryStrategy: () => 20, maxRetriesPerRequest: null }
 
 /** A redis-server of the test's own, on a free loopback port and with a folder of its own. */
 export class RedisServer {
   readonly port: number
   readonly folder: string
-  readonly process: ChildProcess
+  #process: ChildProcess | undefined
 
-  private constructor(port: number, folder: string, process: ChildProcess) {
+  private constructor(port: number, folder: string) {
     this.port = port
     this.folder = folder
-    this.process = process
   }
 
   /** Starts a server and waits until it answers. `settings` are lines of a redis.conf, as arguments. */
   static async start(...settings: readonly string[]): Promise<RedisServer> {
-    const port = await freePort()
-    const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
-    const own = [
-      '--port',
-      `${port}`,
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      folder,
-      '--save',
-      '',
-      '--enable-debug-command',
-      'yes',
-    ]
-    const process = spawn('redis-server', [...own, ...settings], { stdio: 'ignore' })
-    const server = new RedisServer(port, folder, process)
-    await Promise.race([
-      server.#answers(),
-      once(process, 'exit').then(() => Promise.reject(new Error('redis-server ended at once.'))),
-    ])
+    const server = new RedisServer(await freePort(), mkdtempSync(join(tmpdir(), 'latchkey-redis-')))
+    await server.run(...settings)
     return server
   }
 
+  /** A Cluster of one node that has all slots. */
+  static async startCluster(): Promise<RedisServer> {
+    const server = await RedisServer.start('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
+    const client = server.client()
+    await client.cluster('ADDSLOTSRANGE', 0, 16_383)
+    while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await delay(20)
+    client.disconnect()
+    return server
+  }
+
+  /** Runs the server again on the same port and folder. */
+  async run(...settings: readonly string[]): Promise<void> {
+    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '']
+    this.#process = spawn('redis-server', [...own, ...settings], { stdio: 'ignore' })
+    const ended = once(this.#process, 'exit').then(() => Promise.reject(new Error('redis-server ended.')))
+    await Promise.race([this.#listens(), ended])
+    ended.catch(() => {})
+  }
+
   /** A client to look and meddle with. */
-  client(): Redis {
-    return new Redis({ port: this.port, host: '127.0.0.1' })
+  client(options: Omit<RedisOptions, 'replyMapping'> = {}): Redis {
+    const client = new Redis({ ...quietly, ...options, port: this.port, host: '127.0.0.1' })
+    return client.on('error', () => {})
+  }
+
+  /** The same for a Cluster. */
+  cluster(options: ConstructorParameters<typeof Cluster>[1] = {}): Cluster {
+    return new Cluster([{ port: this.port, host: '127.0.0.1' }], options)
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(signal)
+  }
+
+  /** Ends the server at once; its folder stays. */
+  async kill(): Promise<void> {
+    const process = this.#process
+    this.#process = undefined
+    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return
+    const ended = once(process, 'exit')
+    process.kill('SIGKILL')
+    await ended
   }
 
   /** Ends the server and removes its folder. */
   async stop(): Promise<void> {
-    const ended =
-      this.process.exitCode === null && this.process.signalCode === null && once(this.process, 'exit')
-    this.process.kill('SIGKILL')
-    await ended
+    await this.kill()
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  async #answers(): Promise<void> {
-    const client = new Redis({
-      port: this.port,
-      host: '127.0.0.1',
-      retryStrategy: () => 20,
-      maxRetriesPerRequest: null,
-    })
-    client.on('error', () => {})
-    await client.ping()
+  async #listens(): Promise<void> {
+    const client = this.client({ enableReadyCheck: false, protocol: 2, disableClientInfo: true })
+    await new Promise((resolve) => client.once('ready', resolve))
     client.disconnect()
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const { port } = probe.address() as AddressInfo // it listens on TCP

@@ -1,31 +1,54 @@
 import { storeContract } from '@latchkey/core/store-contract'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { letPass } from './passing-time.fixture.ts'
+import type { RedisClient } from './own-client.ts'
+import { keysWithoutTtl, letPass } from './passing-time.fixture.ts'
 import { RedisServer } from './redis-server.fixture.ts'
 import { redisStore } from './redis-store.ts'
 
-let server: RedisServer
-let client: Redis
+interface Setup {
+  readonly start: () => Promise<RedisServer>
+  readonly template: (server: RedisServer) => RedisClient
+}
 
-beforeAll(async () => {
-  server = await RedisServer.start()
-  client = server.client()
-})
-beforeEach(() => client.flushall())
-afterAll(async () => {
-  client.disconnect()
-  await server.stop()
-})
+const setups: Readonly<Record<string, Setup>> = {
+  'a single node': { start: () => RedisServer.start(), template: (server) => server.client() },
+  'a single node with a keyPrefix and another database': {
+    start: () => RedisServer.start(),
+    template: (server) => server.client({ keyPrefix: 'app:', db: 3 }),
+  },
+  'a Cluster': { start: () => RedisServer.startCluster(), template: (server) => server.cluster() },
+  'a Cluster with a keyPrefix': {
+    start: () => RedisServer.startCluster(),
+    template: (server) => server.cluster({ keyPrefix: 'app:' }),
+  },
+}
 
-describe('redisStore keeps the store contract', () => {
+describe.each(Object.entries(setups))('redisStore on %s', (_, { start, template }) => {
+  let server: RedisServer
+  let client: RedisClient
+  /** Sees every key by its whole name. */
+  let onlooker: Redis
+
+  beforeAll(async () => {
+    server = await start()
+    client = template(server)
+    onlooker = server.client({ db: client.isCluster ? 0 : ((client.options as { db?: number }).db ?? 0) })
+  })
+  beforeEach(() => onlooker.flushall())
+  afterAll(async () => {
+    client.disconnect()
+    onlooker.disconnect()
+    await server.stop()
+  })
+
   for (const check of storeContract) {
     it(check.name, async () => {
       const store = redisStore(client)
-      await expect(
-        check.run({ store, advance: (seconds) => letPass(client, seconds) }),
-      ).resolves.toBeUndefined()
+      const advance = (seconds: number): Promise<void> => letPass(onlooker, seconds)
+      await expect(check.run({ store, advance })).resolves.toBeUndefined()
       await store.close()
+      expect(await keysWithoutTtl(onlooker)).toEqual([])
     })
   }
 })
