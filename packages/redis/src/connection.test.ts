@@ -33,6 +33,11 @@ async function fixture(options: RedisStoreOptions = {}) {
 const set = (key: string) => (wire: Wire) => wire.command('set', key, 'value', 'PX', 60_000)
 const ping = (wire: Wire): Promise<unknown> => wire.command('ping')
 
+/** Of the server's. */
+async function connectionId(connection: Connection): Promise<number> {
+  return Number(await connection.ask((wire) => wire.command('client', 'id')))
+}
+
 function failure(promise: Promise<unknown>): Promise<RedisError> {
   return promise.then(
     () => expect.fail('it was answered'),
@@ -100,6 +105,19 @@ describe('Connection', () => {
     expect(await admin.keys('*')).toEqual(['after'])
   })
 
+  it('never sends again what was given up and went down with its connection', async () => {
+    const { admin, open } = await fixture({ commandTimeoutMs: 200, requestTimeoutMs: 60_000 })
+    const connection = open()
+    const before = await connectionId(connection)
+    await admin.client('PAUSE', 60_000, 'WRITE')
+    expect(await failure(connection.ask(set('given-up')))).toMatchObject({ code: 'TIMEOUT' })
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await expect.poll(() => connectionId(connection)).not.toBe(before)
+    await admin.client('UNPAUSE')
+    await connection.ask(set('after'))
+    expect(await admin.keys('*')).toEqual(['after'])
+  })
+
   it('fails further questions at once when too many wait', async () => {
     const { server, open, log } = await fixture({
       maxPending: 2,
@@ -120,12 +138,10 @@ describe('Connection', () => {
   it('finds the new primary after a failover: what was refused is put again over a new connection', async () => {
     const { admin, open } = await fixture({ requestTimeoutMs: 60_000 })
     const connection = open()
-    const idOf = async (): Promise<number> =>
-      Number(await connection.ask((wire) => wire.command('client', 'id')))
-    const before = await idOf()
+    const before = await connectionId(connection)
     await admin.replicaof('127.0.0.1', 1)
     const asked = connection.ask(set('key'))
-    await expect.poll(idOf).not.toBe(before)
+    await expect.poll(() => connectionId(connection)).not.toBe(before)
     await admin.replicaof('NO', 'ONE')
     expect(String(await asked)).toBe('OK')
   })

@@ -1,0 +1,55 @@
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { warnOfEviction } from './eviction-policy.ts'
+import { KeptLog } from './log.fixture.ts'
+import { RedisServer } from './redis-server.fixture.ts'
+import { redisStore } from './redis-store.ts'
+
+let server: RedisServer
+let admin: Redis
+
+beforeAll(async () => {
+  server = await RedisServer.start()
+  admin = server.client()
+})
+afterAll(async () => {
+  admin.disconnect()
+  await server.stop()
+})
+
+it.each([
+  ['noeviction', 0],
+  ['volatile-lru', 0],
+  ['volatile-ttl', 0],
+  ['allkeys-lru', 1],
+  ['allkeys-random', 1],
+])('warns of what %s would throw away: %i (case 76)', async (policy, warnings) => {
+  await admin.config('SET', 'maxmemory-policy', policy)
+  const log = new KeptLog()
+  await warnOfEviction(admin, log)
+  expect(log.lines).toHaveLength(warnings)
+  expect(log.lines.filter((line) => line.includes(policy))).toHaveLength(warnings)
+})
+
+it('asks at start-up', async () => {
+  await admin.config('SET', 'maxmemory-policy', 'allkeys-lfu')
+  const logger = new KeptLog()
+  const store = redisStore(admin, { logger })
+  await expect.poll(() => logger.lines).toEqual([expect.stringMatching(/^warn .*Set noeviction/)])
+  await store.close()
+})
+
+it('finds out where CONFIG is forbidden, and lets it be where INFO is too', async () => {
+  await admin.acl('SETUSER', 'managed', 'on', 'nopass', '~*', '+@all', '-config')
+  await admin.acl('SETUSER', 'silent', 'on', 'nopass', '~*', '+@all', '-config', '-info')
+  const told = new KeptLog()
+  const managed = server.client({ username: 'managed', password: 'x' })
+  await warnOfEviction(managed, told)
+  expect(told.lines).toHaveLength(1)
+  const silent = server.client({ username: 'silent', password: 'x', enableReadyCheck: false })
+  const untold = new KeptLog()
+  await warnOfEviction(silent, untold)
+  expect(untold.lines).toEqual([expect.stringMatching(/^debug /)])
+  managed.disconnect()
+  silent.disconnect()
+})
