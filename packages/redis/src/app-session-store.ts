@@ -1,3 +1,4 @@
+import { LatchkeyError } from '@latchkey/core'
 import { RedisStore } from 'connect-redis'
 import type { SessionData, Store } from 'express-session'
 import { RedisAppSessions } from './app-sessions.ts'
@@ -12,8 +13,11 @@ export interface AppSessionStoreOptions extends RedisStoreOptions {
   readonly ttlSeconds?: number
 }
 
-/** A store for express-session or @fastify/session. */
-export type AppSessionDataStore = Store & {
+/** A store for express-session or @fastify/session. Each of them declares its own type of session data. */
+export type AppSessionDataStore = Omit<Store, 'get' | 'set' | 'touch'> & {
+  get<Data>(id: string, done: (error: unknown, data?: Data | null) => void): void
+  set(id: string, data: object, done?: (error?: unknown) => void): void
+  touch(id: string, data: object, done?: (error?: unknown) => void): void
   /** Closes the store's own connection. */
   close(): Promise<void>
 }
@@ -30,6 +34,9 @@ export function appSessionStore(
   options: AppSessionStoreOptions = {},
 ): AppSessionDataStore {
   const { ttlSeconds = 86_400, ...rest } = options
+  if (!(ttlSeconds > 0)) {
+    throw new LatchkeyError('invalid_options', 'The option ttlSeconds of appSessionStore() must be above 0.')
+  }
   return new AppSessions(new Connection(client, redisSettings(rest)), ttlSeconds)
 }
 
@@ -39,8 +46,7 @@ class AppSessions extends RedisStore {
   constructor(connection: Connection, ttl: number) {
     const client = new ConnectRedisClient(new RedisAppSessions(connection))
     const serializer = { parse: sessionData, stringify: JSON.stringify }
-    // Its type is a client of node-redis; these are the methods that it calls.
-    super({ client: client as unknown as RedisStore['client'], prefix: '', ttl, serializer })
+    super({ client, prefix: '', ttl, serializer })
     this.#connection = connection
   }
 
