@@ -12,6 +12,8 @@ export interface Manifest {
   readonly name: string
   readonly packageManager?: string
   readonly exports: Readonly<Record<string, unknown>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
 }
 
 /** The package.json of a folder, given as a path from the top folder. */
@@ -33,6 +35,7 @@ export async function output(command: string, args: readonly string[], cwd: stri
 export class PackedProjects {
   readonly #folder: string = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-packed-')))
   readonly #tarballs = new Map<string, string>()
+  readonly #manifests = new Map<string, Manifest>()
 
   /** Packs a package of the workspace from its built `dist`. */
   async pack(folder: string): Promise<void> {
@@ -41,6 +44,7 @@ export class PackedProjects {
     await output('npx', ['--yes', pnpm, 'pack', '--pack-destination', target], join(root, folder))
     const [file = ''] = readdirSync(target)
     this.#tarballs.set(manifestOf(folder).name, join(target, file))
+    this.#manifests.set(manifestOf(folder).name, manifestOf(folder))
   }
 
   /** The files in a package's tarball. */
@@ -52,7 +56,10 @@ export class PackedProjects {
       .map((line) => line.replace(/^package\//, ''))
   }
 
-  /** Installs these packages alone into a new project and returns its folder. Their siblings come as tarballs too. */
+  /**
+   * Installs these packages alone into a new project and returns its folder. Their siblings come as tarballs too, and
+   * what some of their entries need besides.
+   */
   async install(...names: readonly string[]): Promise<string> {
     const project = join(this.#folder, 'projects', names.join('+').replaceAll('/', '.'))
     const overrides = Object.fromEntries([...this.#tarballs].filter(([other]) => !names.includes(other)))
@@ -60,7 +67,10 @@ export class PackedProjects {
     const manifest = {
       private: true,
       type: 'module',
-      dependencies: Object.fromEntries(names.map((name) => [name, this.#tarball(name)])),
+      dependencies: Object.fromEntries([
+        ...names.flatMap((name) => optionalPeers(this.#manifests.get(name))),
+        ...names.map((name) => [name, this.#tarball(name)]),
+      ]),
       overrides,
     }
     writeFileSync(join(project, 'package.json'), JSON.stringify(manifest))
@@ -79,4 +89,10 @@ export class PackedProjects {
     if (file === undefined) throw new Error(`${name} was not packed.`)
     return file
   }
+}
+
+/** What npm does not install by itself: the peers that only some entries of a package need. */
+function optionalPeers(manifest: Manifest | undefined): readonly (readonly [string, string])[] {
+  const { peerDependencies = {}, peerDependenciesMeta = {} } = manifest ?? {}
+  return Object.entries(peerDependencies).filter(([peer]) => peerDependenciesMeta[peer]?.optional)
 }
