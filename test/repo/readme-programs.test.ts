@@ -6,7 +6,7 @@ import { codeBlocks } from './code-block.ts'
 import { output } from './packed-project.ts'
 import { root } from './source-files.ts'
 
-const files = ['README.md', 'packages/core/README.md', 'packages/express/README.md']
+const files = ['README.md', ...['core', 'express', 'redis'].map((name) => `packages/${name}/README.md`)]
 
 /** What the programs take for granted: what stands before them in their README, or is the reader's own. */
 const assumed: Readonly<Record<string, string>> = {
@@ -32,6 +32,8 @@ const assumed: Readonly<Record<string, string>> = {
   expiresAt: 'declare const expiresAt: number',
   scope: 'declare const scope: string[]',
   accountId: 'declare const accountId: string',
+  redis: "declare const redis: import('ioredis').Redis",
+  redisStore: "import { redisStore } from '@latchkey/redis'",
 }
 
 describe('the programs in the READMEs', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { storeContract } from '@latchkey/core/store-contract'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -5,6 +6,10 @@ import type { RedisClient } from './own-client.ts'
 import { keysWithoutTtl, letPass } from './passing-time.fixture.ts'
 import { RedisServer } from './redis-server.fixture.ts'
 import { redisStore } from './redis-store.ts'
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+const [, rights = ''] = /^ *ACL (SETUSER .*)$/m.exec(readme) ?? []
+const rightsInReadme = rights.split(' ')
 
 interface Setup {
   readonly start: () => Promise<RedisServer>
@@ -16,6 +21,16 @@ const setups: Readonly<Record<string, Setup>> = {
   'a single node with a keyPrefix and another database': {
     start: () => RedisServer.start(),
     template: (server) => server.client({ keyPrefix: 'app:', db: 3 }),
+  },
+  'a single node, with the rights in the README alone': {
+    start: async () => {
+      const server = await RedisServer.start()
+      const admin = server.client()
+      await admin.call('ACL', ...rightsInReadme)
+      admin.disconnect()
+      return server
+    },
+    template: (server) => server.client({ username: 'latchkey', password: 'password' }),
   },
   'a Cluster': { start: () => RedisServer.startCluster(), template: (server) => server.cluster() },
   'a Cluster with a keyPrefix': {
