@@ -244,6 +244,23 @@ describe('appSessionStore', () => {
     },
   )
 
+  it('calls back once, whatever the app does in there', async () => {
+    await call((done) => store.set('id', data(hour), done))
+    const others = process.rawListeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    const thrown = once(process, 'uncaughtException')
+    const calls: unknown[] = []
+    store.get('id', (error) => {
+      calls.push(error)
+      throw new Error('of the app')
+    })
+    expect(await thrown).toEqual([new Error('of the app'), 'uncaughtException'])
+    for (const listener of others)
+      process.on('uncaughtException', listener as NodeJS.UncaughtExceptionListener)
+    await call((done) => store.get('id', done))
+    expect(calls).toEqual([null])
+  })
+
   it('cannot list sessions, and says why', async () => {
     await expect(call((done) => store.all?.(done))).rejects.toThrow(/only as digests/)
   })

@@ -1,3 +1,4 @@
+import { callbackify } from 'node:util'
 import { LatchkeyError } from '@latchkey/core'
 import { RedisStore } from 'connect-redis'
 import type { SessionData, Store } from 'express-session'
@@ -40,6 +41,10 @@ export function appSessionStore(
   return new AppSessions(new Connection(client, redisSettings(rest)), ttlSeconds)
 }
 
+type Callback = (error?: unknown) => void
+
+function ignore(): void {}
+
 class AppSessions extends RedisStore {
   readonly #connection: Connection
 
@@ -48,6 +53,23 @@ class AppSessions extends RedisStore {
     const serializer = { parse: sessionData, stringify: JSON.stringify }
     super({ client, prefix: '', ttl, serializer })
     this.#connection = connection
+  }
+
+  // connect-redis calls back inside its own `try`, and so a second time with whatever the callback throws.
+  override async get<Data>(id: string, done: (error: unknown, data?: Data | null) => void): Promise<void> {
+    callbackify(() => super.get(id))(done)
+  }
+
+  override async set(id: string, data: SessionData, done: Callback = ignore): Promise<void> {
+    callbackify(() => super.set(id, data))(done)
+  }
+
+  override async touch(id: string, data: SessionData, done: Callback = ignore): Promise<void> {
+    callbackify(() => super.touch(id, data))(done)
+  }
+
+  override async destroy(id: string, done: Callback = ignore): Promise<void> {
+    callbackify(() => super.destroy(id))(done)
   }
 
   close(): Promise<void> {

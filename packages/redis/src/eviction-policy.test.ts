@@ -53,3 +53,15 @@ it('finds out where CONFIG is forbidden, and lets it be where INFO is too', asyn
   managed.disconnect()
   silent.disconnect()
 })
+
+it('asks every primary of a Cluster', async () => {
+  const node = await RedisServer.startCluster()
+  const meddler = node.client()
+  await meddler.config('SET', 'maxmemory-policy', 'allkeys-lru')
+  const logger = new KeptLog()
+  const store = redisStore(node.cluster({ lazyConnect: true }), { logger })
+  await expect.poll(() => logger.lines).toContainEqual(expect.stringMatching(/^warn .*Set noeviction/))
+  await store.close()
+  meddler.disconnect()
+  await node.stop()
+})
