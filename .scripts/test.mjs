@@ -2,26 +2,40 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromiumCommand, provideChromium } from './chromium.mjs'
+import { provideRedis, redisCommand } from './redis.mjs'
 import { readReport } from './report.mjs'
 import { build, install } from './setup.mjs'
 import { environment, Failure, machineNodeFits, run, tool } from './workspace.mjs'
 
-const args = process.argv.slice(2)
+const [isFull, args] = readArguments(process.argv.slice(2))
 const inCI = /^(1|true)$/i.test(process.env.CI ?? '')
 const wantsBrowser = args.length === 0 || args.some((arg) => arg.includes('e2e'))
+const wantsRedis = args.length === 0 || args.some((arg) => /redis|faults|integration/.test(arg))
 /** One line for everything that failed outside the test runner's own count. */
 const failures = []
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
 try {
   await install()
-  const [chromium] = await Promise.all([wantsBrowser ? provideChromium() : undefined, checks()])
-  reportChromium(chromium)
-  await suites(chromium)
+  const [programs] = await Promise.all([providePrograms(), checks()])
+  reportMissing(programs)
+  await suites(programs)
 } catch (error) {
   failures.push(error instanceof Failure ? error.message : String(error?.stack ?? error))
 }
 close()
+
+/** `--full` asks for the full counts; everything else goes to Vitest. */
+function readArguments(given) {
+  return [given.includes('--full'), given.filter((arg) => arg !== '--full')]
+}
+
+/** One after the other: apt-get runs once at a time. */
+async function providePrograms() {
+  const chromium = wantsBrowser ? await provideChromium() : undefined
+  const redis = wantsRedis ? await provideRedis() : undefined
+  return { chromium, redis }
+}
 
 /** Style, types and the build, one after the other: each is quick, and their output stays readable. */
 async function checks() {
@@ -43,23 +57,33 @@ async function check(name, command, parameters) {
   failures.push(`${name}: \`${command.split(/[\\/]/).at(-1)} ${parameters.join(' ')}\` failed`)
 }
 
-function reportChromium(chromium) {
-  if (!wantsBrowser || chromium !== undefined) return
-  const wanted = process.env.CHROMIUM_PATH
-  const why = wanted ? `CHROMIUM_PATH (${wanted}) is no program` : 'no Chromium was found'
-  console.log(`skipping the browser suite test/e2e: ${why}. Install one with: ${chromiumCommand}`)
-  if (inCI) failures.push('browser suite: skipped, and CI allows no skip')
+function reportMissing({ chromium, redis }) {
+  if (wantsBrowser && chromium === undefined)
+    reportSkip('the browser suite test/e2e', 'CHROMIUM_PATH', 'Chromium', chromiumCommand)
+  if (wantsRedis && redis === undefined)
+    reportSkip('the suites on Redis', 'REDIS_SERVER_PATH', 'redis-server', redisCommand)
+}
+
+function reportSkip(suites, variable, program, command) {
+  const wanted = process.env[variable]
+  const why = wanted ? `${variable} (${wanted}) is no program` : `no ${program} was found`
+  console.log(`skipping ${suites}: ${why}. Install one with: ${command}`)
+  if (inCI) failures.push(`${suites}: skipped, and CI allows no skip`)
 }
 
 /** Runs Vitest with a report for people and one to count from. */
-async function suites(chromium) {
+async function suites({ chromium, redis }) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'))
   const reportFile = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
-    // A browser path that is no program must not reach the suite, or it would fail instead of being skipped.
-    const colour = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }
-    const env = environment({ CHROMIUM_PATH: chromium ?? '', ...colour })
+    const env = environment({
+      // A path that is no program must not reach a suite, or it would fail instead of being skipped.
+      CHROMIUM_PATH: chromium ?? '',
+      ...(wantsRedis && { REDIS_SERVER_PATH: redis ?? '' }),
+      ...(isFull && { LATCHKEY_FULL: '1' }),
+      ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
+    })
     const { code } = await run(tool('vitest'), ['run', ...reporters, ...args], { env, show: true })
     const report = readReport(reportFile, code)
     Object.assign(counts, report.counts)

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { root } from './source-files.ts'
 
 interface Counted {
@@ -13,6 +13,12 @@ interface Counted {
 const script = (name: string) => import(pathToFileURL(join(root, '.scripts', name)).href)
 const { readReport }: { readReport(file: string, exitCode: number): Counted } = await script('report.mjs')
 const { advice }: { advice(code: number, output: string): string } = await script('setup.mjs')
+const { findRedis, redisCommand }: { findRedis(): string | undefined; redisCommand: string } =
+  await script('redis.mjs')
+const { chromiumCommand, findChromium }: { chromiumCommand: string; findChromium(): string | undefined } =
+  await script('chromium.mjs')
+const { installOnDebian }: { installOnDebian(name: string, purpose: string): Promise<void> } =
+  await script('programs.mjs')
 const workspace: {
   machineNodeFits(version: string): boolean
   run(command: string, args: readonly string[]): Promise<{ code: number; output: string }>
@@ -81,5 +87,62 @@ describe('the set-up', () => {
     [1, 'ERR_PNPM_OUTDATED_LOCKFILE', /does not fit/],
   ])('says what to do about a failure (%s, %s)', (code, output, expected) => {
     expect(advice(code, output)).toMatch(expected)
+  })
+})
+
+describe.each([
+  { program: 'redis-server', variable: 'REDIS_SERVER_PATH', find: findRedis, command: redisCommand },
+  { program: 'chromium', variable: 'CHROMIUM_PATH', find: findChromium, command: chromiumCommand },
+])('the search for $program', ({ program, variable, find, command }) => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'latchkey-path-'))
+    vi.stubEnv('PATH', folder)
+    vi.stubEnv(variable, undefined)
+  })
+  afterEach(() => {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  function put(name: string, mode: number): string {
+    const path = join(folder, name)
+    writeFileSync(path, '#!/bin/sh\n')
+    chmodSync(path, mode)
+    return path
+  }
+
+  it('finds it in the PATH', () => {
+    expect(find()).toBeUndefined()
+    const path = put(program, 0o755)
+    expect(find()).toBe(path)
+  })
+
+  it(`prefers ${variable}, and takes nothing else when that is no program`, () => {
+    put(program, 0o755)
+    vi.stubEnv(variable, put('another', 0o755))
+    expect(find()).toBe(join(folder, 'another'))
+    vi.stubEnv(variable, put('text', 0o644))
+    expect(find()).toBeUndefined()
+    vi.stubEnv(variable, join(folder, 'missing'))
+    expect(find()).toBeUndefined()
+  })
+
+  it('names the command that installs it', () => {
+    expect(command).toBe(`apt-get update && apt-get install --yes ${program}`)
+  })
+})
+
+describe('the installation on Debian', () => {
+  it('is left alone where nobody is root', async () => {
+    const { getuid } = process
+    const log = vi.spyOn(console, 'log')
+    process.getuid = () => 1000
+    try {
+      await installOnDebian('no-such-package', 'a test')
+    } finally {
+      if (getuid !== undefined) process.getuid = getuid
+    }
+    expect(log).not.toHaveBeenCalled()
   })
 })
