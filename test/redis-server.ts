@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,6 +36,12 @@ const program = process.env.REDIS_SERVER_PATH === '' ? undefined : findRedis()
 /** True when suites on Redis have to be skipped. Never in CI: there they fail, and name what is missing. */
 export const redisIsMissing: boolean =
   program === undefined && !/^(1|true)$/i.test(process.env.CI ?? '') && sayWhatIsMissing()
+
+/** The version of the servers that tests start; absent where there is none. */
+export function redisVersion(): string | undefined {
+  if (program === undefined) return undefined
+  return /v=(\S+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1]
+}
 
 /** Starts a real server with a folder of its own. @throws Error with its log when it does not come up */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -144,7 +151,12 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** One command over a connection of its own. @throws Error with the server's own error reply */
-  async command(name: string, ...args: readonly (string | number)[]): Promise<unknown> {
+  command(name: string, ...args: readonly (string | number)[]): Promise<unknown> {
+    return this.with((client) => client.call(name, ...args))
+  }
+
+  /** Several commands over a connection of their own. */
+  async with<Answer>(use: (client: Redis) => Promise<Answer>): Promise<Answer> {
     const password = this.#options.config?.requirepass
     const client = new Redis({
       host: '127.0.0.1',
@@ -160,7 +172,7 @@ export class RedisServer implements AsyncDisposable {
     client.on('error', () => {})
     try {
       await client.connect()
-      return await client.call(name, ...args)
+      return await use(client)
     } finally {
       client.disconnect()
     }
@@ -210,6 +222,8 @@ function configText(options: RedisServerOptions, port: number, folder: string): 
   const common = { port, bind: '127.0.0.1', dir: folder, daemonize: 'no', logfile: '""' }
   const data = {
     save: keeps === 'snapshot' ? '3600 1' : '""',
+    // So that a secret in a dump is found as it is.
+    rdbcompression: 'no',
     appendonly: keeps === 'append-only file' ? 'yes' : 'no',
     'enable-debug-command': 'yes',
     // Replicas of tests come one by one: none has to wait for others that might share its copy.
