@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
+import { type Latchkey, type Logger, latchkey, oauth2, type RequestOAuth } from '@latchkey/express'
+import { TestClock } from '@latchkey/testing'
+import express, { type ErrorRequestHandler, type Express } from 'express'
+import type { AppCall, AppNews, AppQuestion, AppSettings } from './app-messages.ts'
+import { openStore } from './app-store.ts'
+import { StorePoints } from './store-points.ts'
+
+// An app in a process of its own. Its parent sends the settings and asks for what a test needs; each line that the app
+// logs is one line of JSON on the standard output. It ends at SIGTERM, as an app that is deployed anew, or with its
+// parent.
+
+const clock = new TestClock()
+const points = new StorePoints((arrivedAt) => tell({ arrivedAt }))
+let running: { readonly auth: Latchkey<'example'>; readonly server: Server } | undefined
+
+process.on('message', async ({ id, question }: AppCall) => {
+  try {
+    tell({ id, answer: await answer(question) })
+  } catch (error) {
+    tell({ id, error: inspect(error) })
+  }
+})
+process.on('disconnect', () => process.exit(1))
+process.once('SIGTERM', async () => {
+  const { server, auth } = running ?? {}
+  await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())))
+  await auth?.close()
+  process.exit(0)
+})
+
+function tell(news: AppNews): void {
+  process.send?.(news)
+}
+
+async function answer(question: AppQuestion): Promise<object> {
+  switch (question.ask) {
+    case 'start':
+      return { port: await start(question.settings) }
+    case 'advance':
+      await clock.advance(question.seconds)
+      return {}
+    case 'hold':
+      points.hold(question.point, question.calls)
+      return {}
+    case 'release':
+      points.release(question.point)
+      return {}
+    case 'createSession':
+      return { cookie: (await running?.auth.createSession(question.session))?.cookie }
+    case 'usage': {
+      const { user, system } = process.cpuUsage()
+      return { residentBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000 }
+    }
+  }
+}
+
+async function start(settings: AppSettings): Promise<number> {
+  await clock.advance(settings.advancedSeconds)
+  const auth = latchkey({
+    baseUrl: settings.baseUrl,
+    secret: settings.secrets,
+    providers: [oauth2(settings.provider)],
+    store: points.along(await openStore(settings.store, clock)),
+    clock,
+    logger: jsonLogger(),
+  })
+  const app = express()
+  app.get('/healthz', (_req, res) => void res.json({ pid: process.pid }))
+  app.use(auth)
+  addRoutes(app, auth, settings.resourceUrl)
+  const logError: ErrorRequestHandler = (error, _req, _res, next) => {
+    log('error', { event: 'app.error' }, inspect(error, { depth: Infinity, showHidden: true }))
+    next(error)
+  }
+  app.use(logError, auth.errorHandler)
+  const server = createServer(app)
+  // As many as a herd sends at once.
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 2_048 }, resolve))
+  running = { auth, server }
+  return (server.address() as AddressInfo).port // a TCP server has no other kind of address
+}
+
+function addRoutes(app: Express, auth: Latchkey<'example'>, resourceUrl: string): void {
+  // `x-abort: leave`: the call ends with its visitor.
+  app.get('/me', auth.requireLogin(), async (req, res) => {
+    const aborter = new AbortController()
+    if (req.get('x-abort') === 'leave') res.once('close', () => aborter.abort())
+    const reply = await req.oauth.fetch(resourceUrl, { signal: aborter.signal })
+    res.status(reply.status).json({ user: req.oauth.user?.id, answer: await reply.text() })
+  })
+  // The call goes on although its handler has thrown.
+  app.get('/throws', auth.requireLogin(), (req) => {
+    void req.oauth.fetch(resourceUrl).catch(() => {})
+    throw new Error('The handler broke.')
+  })
+  app.get(['/', '/whoami'], (req, res) => {
+    res.json({ isAuthenticated: req.oauth.isAuthenticated, user: req.oauth.user?.id ?? null })
+  })
+  // Which access token the vault gives out, without giving it out.
+  app.get('/vault', auth.requireLogin(), async (req, res) => {
+    const oauth = req.oauth as unknown as RequestOAuth // whatever ids another program registered
+    const { value } = await oauth.accessToken()
+    res.json({ digest: createHash('sha256').update(value).digest('hex') })
+  })
+}
+
+function jsonLogger(): Logger {
+  const at =
+    (level: string): Logger['info'] =>
+    (fields, message) =>
+      log(level, fields, message)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function log(level: string, fields: object, message: string): void {
+  process.stdout.write(`${JSON.stringify({ level, ...fields, message })}\n`)
+}

@@ -1,0 +1,200 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { OAuth2Options } from '@latchkey/express'
+import {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  CookieJar,
+  type FoundSecret,
+  type ResourceServer,
+  startAuthorizationServer,
+  startResourceServer,
+  TestClock,
+  UserAgent,
+} from '@latchkey/testing'
+import type { Ending } from '../guarded-child.ts'
+import type { AppSettings, StoreAddress } from './app-messages.ts'
+import { AppProcess } from './app-process.ts'
+
+/** Where browsers find the app, whichever process answers. */
+export const publicOrigin = 'https://app.example'
+
+/** How long an access token lives. Short, so that thousands of expiries fit into the life of a session. */
+export const tokenLifetimeSeconds = 120
+
+/** How the processes and the servers around them are started. */
+export interface AppsSetup {
+  /** How many processes. */
+  readonly count: number
+  /** Where they keep their records; a function: each by its place. */
+  readonly store: StoreAddress | ((place: number) => StoreAddress)
+  readonly server?: Partial<AuthorizationServerOptions>
+  /** Fields of the preset, such as endpoints behind a proxy; a function: by the servers. */
+  readonly provider?: (servers: AppServers) => Partial<OAuth2Options<'example'>>
+}
+
+/** The servers around the processes, in the process of the test. */
+export interface AppServers {
+  readonly as: AuthorizationServer
+  readonly rs: ResourceServer
+  readonly clock: TestClock
+}
+
+const client = { clientId: 'example-client', clientSecret: 'example-client-secret' }
+
+/** Starts an emulated authorization server, a resource server and the processes of one app. */
+export async function startApps(setup: AppsSetup): Promise<Apps> {
+  const clock = new TestClock()
+  const as = await startAuthorizationServer({
+    clients: [{ ...client, redirectUris: [`${publicOrigin}/callback/example`] }],
+    clock,
+    accessTokenLifetimeSeconds: tokenLifetimeSeconds,
+    ...setup.server,
+  })
+  const accepts = (token: string) => {
+    const grant = as.introspect(token)
+    return grant && { sub: grant.userId ?? grant.clientId }
+  }
+  const rs = await startResourceServer({ accepts, clock, marks: as.marks })
+  const apps = new Apps(setup, { as, rs, clock })
+  try {
+    await Promise.all(Array.from({ length: setup.count }, (_, place) => apps.replace(place)))
+  } catch (error) {
+    await apps.close()
+    throw error
+  }
+  return apps
+}
+
+/** Processes of one app behind one public origin. Places are filled anew when a process was killed. */
+export class Apps implements AsyncDisposable {
+  readonly servers: AppServers
+  /** Every process that ever ran. */
+  readonly all: AppProcess[] = []
+  readonly #setup: AppsSetup
+  readonly #members: AppProcess[] = []
+  readonly #secret = randomBytes(32).toString('base64url')
+  #advancedSeconds = 0
+
+  /** Use {@link startApps}. */
+  constructor(setup: AppsSetup, servers: AppServers) {
+    this.#setup = setup
+    this.servers = servers
+    servers.as.marks.add('secret', this.#secret)
+  }
+
+  /** Those that have a place now, killed ones too until they are replaced. */
+  get members(): readonly AppProcess[] {
+    return this.#members
+  }
+
+  /** The process in this place. */
+  at(place: number): AppProcess {
+    const member = this.#members[place]
+    if (member === undefined) throw new Error(`There is no process in place ${place}.`)
+    return member
+  }
+
+  /** Starts a process in this place. The one before, if there is one, is no longer among the members. */
+  async replace(place: number): Promise<AppProcess> {
+    const before = this.#advancedSeconds
+    const app = await AppProcess.start(this.#settings(place))
+    this.all.push(app)
+    if (this.#advancedSeconds > before) await app.advance(this.#advancedSeconds - before)
+    this.#members[place] = app
+    return app
+  }
+
+  /** Lets time pass everywhere. No request should be under way: the clocks move one after the other. */
+  async advance(seconds: number): Promise<void> {
+    this.#advancedSeconds += seconds
+    await this.servers.clock.advance(seconds)
+    const running = this.all.filter(({ isRunning }) => isRunning)
+    await Promise.all(running.map((app) => app.advance(seconds)))
+  }
+
+  /** Every access token has run out. */
+  expire(): Promise<void> {
+    return this.advance(tokenLifetimeSeconds + 10)
+  }
+
+  /** Signs a user in without a browser; answers the cookie. @param place the process that does it */
+  async signIn(userId: string, place = 0): Promise<string> {
+    const { as } = this.servers
+    const tokens = as.tokens(userId)
+    const session = { provider: 'example', user: { id: userId }, tokens } as const
+    const cookie = await this.at(place).createSession(session)
+    const [, secret = ''] = cookie.split(/[.;]/)
+    if (!as.marks.add('session cookie', secret)) throw new Error('The cookie has no secret half.')
+    return cookie
+  }
+
+  /** A browser that reaches the process in this place. */
+  browser(place: number, cookies: CookieJar = new CookieJar(() => this.servers.clock.now())): UserAgent {
+    const origins = { [publicOrigin]: this.at(place).origin }
+    return new UserAgent({ clock: this.servers.clock, origins }, cookies)
+  }
+
+  /** One request of a script with this cookie. Redirects are not followed. */
+  async get(place: number, path: string, cookie: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { cookie, accept: 'application/json', ...init.headers }
+    return fetch(this.at(place).origin + path, { redirect: 'manual', ...init, headers })
+  }
+
+  /** Whether the vault gives out, through this process, the newest token of a grant that is alive. */
+  async vaultIsLive(place: number, cookie: string, userId: string): Promise<boolean> {
+    const reply = await this.get(place, '/vault', cookie)
+    const text = await reply.text()
+    const live = this.servers.as.liveFor(userId)
+    if (reply.status !== 200 || live?.accessToken === undefined || live.revoked) return false
+    const { digest } = JSON.parse(text) as { readonly digest: string } // of the program's own route
+    return digest === createHash('sha256').update(live.accessToken).digest('hex')
+  }
+
+  /** Secrets in what any process has printed, or was started with. Must be empty. */
+  leaks(): readonly FoundSecret[] {
+    const { marks } = this.servers.as
+    return this.all.flatMap((app) => [...marks.findIn(app.output), ...marks.findIn(startOf(app))])
+  }
+
+  /** Stops every process gracefully, then the servers; resolves to the endings of those that no test has killed. */
+  async close(): Promise<readonly Ending[]> {
+    const left = this.all.filter(({ wasKilled }) => !wasKilled)
+    const endings = await Promise.all(left.map((app) => app.stop()))
+    await Promise.all([this.servers.as.close(), this.servers.rs.close()])
+    return endings
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #settings(place: number): AppSettings {
+    const { store, provider } = this.#setup
+    const { as, rs } = this.servers
+    return {
+      baseUrl: publicOrigin,
+      secrets: [this.#secret],
+      provider: {
+        id: 'example',
+        ...client,
+        authorizationEndpoint: as.endpoints.authorization,
+        tokenEndpoint: as.endpoints.token,
+        revocationEndpoint: as.endpoints.revocation,
+        userinfo: as.endpoints.userinfo,
+        scope: ['read'],
+        resourceOrigins: [rs.origin],
+        ...provider?.(this.servers),
+      },
+      resourceUrl: `${rs.origin}/me`,
+      store: typeof store === 'function' ? store(place) : store,
+      advancedSeconds: this.#advancedSeconds,
+    }
+  }
+}
+
+/** Arguments and environment of a process, where the system shows them. */
+function startOf({ pid, isRunning }: AppProcess): string {
+  if (!isRunning || process.platform !== 'linux') return ''
+  return ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'latin1')).join('\n')
+}
