@@ -60,13 +60,14 @@ async function answer(question: AppQuestion): Promise<object> {
 
 async function start(settings: AppSettings): Promise<number> {
   await clock.advance(settings.advancedSeconds)
+  const logger = jsonLogger()
   const auth = latchkey({
     baseUrl: settings.baseUrl,
     secret: settings.secrets,
     providers: [oauth2(settings.provider)],
-    store: points.along(await openStore(settings.store, clock)),
+    store: points.along(openStore(settings.store, clock, logger)),
     clock,
-    logger: jsonLogger(),
+    logger,
   })
   const app = express()
   app.get('/healthz', (_req, res) => void res.json({ pid: process.pid }))

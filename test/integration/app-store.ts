@@ -1,15 +1,13 @@
-import { memoryStore, type Store } from '@latchkey/express'
+import { type Logger, memoryStore, type Store } from '@latchkey/express'
+import { redisStore } from '@latchkey/redis'
 import type { TestClock } from '@latchkey/testing'
 import { Cluster, Redis } from 'ioredis'
 import type { StoreAddress } from './app-messages.ts'
 
 /** The store of an app process, as an app would set it up. */
-export async function openStore(address: StoreAddress, clock: TestClock): Promise<Store> {
+export function openStore(address: StoreAddress, clock: TestClock, logger: Logger): Store {
   if (address.kind === 'memory') return memoryStore({ clock })
-  // Its name is a variable, because this program runs without the package too.
-  const name: string = '@latchkey/redis'
-  const { redisStore } = (await import(name)) as { redisStore(client: Redis | Cluster): Store } // its documented shape
-  return redisStore(clientOf(address))
+  return redisStore(clientOf(address), { logger })
 }
 
 function clientOf(address: Exclude<StoreAddress, { kind: 'memory' }>): Redis | Cluster {
