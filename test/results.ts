@@ -93,8 +93,9 @@ export class ResultsFile {
     })
   }
 
-  /** Prints the table and writes the file; returns its path from the top folder. */
-  write(): string {
+  /** Prints the table and writes the file; returns its path from the top folder. Without figures it does nothing. */
+  write(): string | undefined {
+    if (this.#figures.length === 0) return undefined
     const results: Results = {
       name: this.#name,
       title: this.#title,
