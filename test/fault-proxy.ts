@@ -43,6 +43,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly port: number
   /** Bytes that went through. */
   readonly bytes: Record<Direction, number> = { toServer: 0, toClient: 0 }
+  /** Answers that were dropped. */
+  dropped = 0
   /** When each connection was accepted, milliseconds since the epoch. */
   readonly acceptedAt: number[] = []
   readonly #protocol: 'any' | 'redis'
@@ -126,7 +128,11 @@ export class FaultProxy implements AsyncDisposable {
    */
   dropReply({ of, nth = 1 }: DroppedReply): Promise<void> {
     return new Promise((resolve) => {
-      this.#drops.push({ of, left: nth, done: resolve })
+      const done = (): void => {
+        this.dropped += 1
+        resolve()
+      }
+      this.#drops.push({ of, left: nth, done })
     })
   }
 

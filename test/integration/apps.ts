@@ -22,6 +22,9 @@ export const publicOrigin = 'https://app.example'
 /** How long an access token lives. Short, so that thousands of expiries fit into the life of a session. */
 export const tokenLifetimeSeconds = 120
 
+/** What takes longer than this hangs. */
+const longestAnswerMs = 60_000
+
 /** How the processes and the servers around them are started. */
 export interface AppsSetup {
   /** How many processes. */
@@ -138,7 +141,9 @@ export class Apps implements AsyncDisposable {
   /** One request of a script with this cookie. Redirects are not followed. */
   async get(place: number, path: string, cookie: string, init: RequestInit = {}): Promise<Response> {
     const headers = { cookie, accept: 'application/json', ...init.headers }
-    return fetch(this.at(place).origin + path, { redirect: 'manual', ...init, headers })
+    const tooLong = AbortSignal.timeout(longestAnswerMs)
+    const signal = init.signal ? AbortSignal.any([init.signal, tooLong]) : tooLong
+    return fetch(this.at(place).origin + path, { redirect: 'manual', ...init, headers, signal })
   }
 
   /** Whether the vault gives out, through this process, the newest token of a grant that is alive. */
