@@ -1,21 +1,13 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Apps } from '../integration/apps.ts'
 import { countOf, countTimeoutMs } from '../integration/run-counts.fixture.ts'
-import { contentsOf } from '../redis-contents.ts'
-import { type RedisServer, redisIsMissing } from '../redis-server.ts'
+import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
-import { callsOf, isWhole, type Person, recovered, startRig } from './refresh-rig.fixture.ts'
+import { callsOf, isWhole, leases, type Person, recovered, startRig } from './refresh-rig.fixture.ts'
 
 const [leader, other, third] = [0, 1, 2]
-const longestLeaseMs = 15_000
 const stops = countOf({ everyday: 1, full: 20 })
 const perStop = countOf({ everyday: 4, full: 10 })
-
-/** Leases are the only records that live so short. */
-async function leases(redis: RedisServer): Promise<readonly string[]> {
-  const contents = await contentsOf(redis)
-  return contents.filter(({ ttlMs }) => ttlMs > 0 && ttlMs <= longestLeaseMs).map(({ key }) => key)
-}
 
 async function statusesOf(answers: readonly Promise<Response>[]): Promise<readonly number[]> {
   return (await Promise.all(answers)).map(({ status }) => status)

@@ -3,6 +3,7 @@ import type { Policy } from '@latchkey/testing'
 import { appsOfTest, redisOfTest } from '../integration/apps.fixture.ts'
 import type { Apps, AppsSetup } from '../integration/apps.ts'
 import { people } from '../integration/fleet.fixture.ts'
+import { contentsOf } from '../redis-contents.ts'
 import type { RedisServer } from '../redis-server.ts'
 
 /** Somebody who is signed in, with one grant. */
@@ -26,6 +27,7 @@ export interface Recovery {
 }
 
 const atOnce = 50
+const longestLeaseMs = 15_000
 
 /** Starts it all; the access tokens have run out. People are signed in through the last process. */
 export async function startRig(
@@ -66,6 +68,12 @@ export async function recovered(
     if (reply.status !== 503 || ms > withinMs) return { status: reply.status, tries, ms }
     await sleep(200)
   }
+}
+
+/** The leases that are held: no other records live so short. */
+export async function leases(redis: RedisServer): Promise<readonly string[]> {
+  const contents = await contentsOf(redis)
+  return contents.filter(({ ttlMs }) => ttlMs > 0 && ttlMs <= longestLeaseMs).map(({ key }) => key)
 }
 
 /** Token requests that presented each refresh token of a user's newest grant. */
