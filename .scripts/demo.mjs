@@ -1,32 +1,68 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { demoHelp, readDemoOptions } from './demo-options.mjs'
+import { startPrivateRedis } from './demo-redis.mjs'
 import { setUp } from './setup.mjs'
 import { environment, fail, nodeBinary, root } from './workspace.mjs'
 
-/** Starts the example app and stays until it ends. Ctrl-C reaches it directly; other signals are passed on. */
-function startDemo() {
+/** Starts what several processes share, and the example app; stays until it ends. */
+async function runDemo(processes) {
+  const needsRedis = processes > 1 && !process.env.REDIS_URL
+  const interrupted = signals()
+  const redis = needsRedis ? await startPrivateRedis() : undefined
+  try {
+    if (interrupted.isAborted()) return 0
+    return await startApp(processes, redis, interrupted)
+  } finally {
+    await redis?.stop()
+  }
+}
+
+/** Resolves to the exit code. The app ends with this process at the latest: its channel closes then. */
+function startApp(processes, redis, interrupted) {
   return new Promise((resolve, reject) => {
-    const demo = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'server.ts')], {
-      // A secret of its own for each start, unless there is one: everything is kept in memory anyway.
-      env: environment({
-        LATCHKEY_SECRET: process.env.LATCHKEY_SECRET || randomBytes(32).toString('base64url'),
-      }),
-      stdio: 'inherit',
+    const app = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'start.ts')], {
+      env: environment({ DEMO_PROCESSES: String(processes), ...(redis && { REDIS_URL: redis.url }) }),
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-      process.on(signal, () => {
-        if (signal !== 'SIGINT' || !process.stdin.isTTY) demo.kill(signal)
-      })
-    }
-    demo.on('error', reject)
-    demo.on('close', (code) => resolve(code ?? 1))
+    interrupted.passTo((signal) => app.kill(signal))
+    let isLost = false
+    void redis?.ended.then((how) => {
+      if (app.exitCode !== null || app.signalCode !== null) return
+      isLost = true
+      console.error(`The redis-server of the demo ${how}; the demo ends.`)
+      app.kill('SIGTERM')
+    })
+    app.on('error', reject)
+    app.on('close', (code) => resolve(isLost ? 1 : (code ?? 1)))
   })
 }
 
+/** Keeps signals from ending this process before what it has started. */
+function signals() {
+  let last
+  let pass = () => {}
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      last = signal
+      pass(signal)
+    })
+  }
+  return {
+    isAborted: () => last !== undefined,
+    passTo: (receiver) => {
+      pass = receiver
+    },
+  }
+}
+
 try {
-  await setUp()
-  process.exitCode = await startDemo()
+  const { processes, help } = readDemoOptions(process.argv.slice(2))
+  if (help) console.log(demoHelp)
+  else {
+    await setUp()
+    process.exitCode = await runDemo(processes)
+  }
 } catch (error) {
   fail(error)
 }

@@ -1,5 +1,5 @@
 import { exbo, type ProviderPreset, spotify } from '@latchkey/express'
-import { startExbo, startSpotify } from '@latchkey/testing'
+import type { EmulatedProvider, EmulatedProviders } from './emulators.ts'
 
 /** One line of live data from a provider's API. */
 export interface Row {
@@ -23,8 +23,7 @@ export interface DemoProvider<Id extends string = string> {
     /** Seconds that an access token lives. */
     readonly tokenSeconds: number
     /** Token requests that the authorization server has seen so far. */
-    readonly tokenRequests: () => number
-    readonly close: () => Promise<void>
+    readonly tokenRequests: () => Promise<number>
   }
 }
 
@@ -36,80 +35,48 @@ export interface More {
   readonly rows: (answer: unknown) => readonly Row[]
 }
 
-/** How long the emulators' access tokens live: short, so that a visitor sees refreshes happen. */
-const tokenSeconds = Number(process.env.DEMO_TOKEN_SECONDS || 30)
-
-/** Spotify: the real one with `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET`, else emulated on this machine. */
-export async function demoSpotify(): Promise<DemoProvider<'spotify'> & { readonly more: More }> {
-  const scope = ['user-top-read']
-  const heading = 'Your top tracks'
-  const path = '/v1/me/top/tracks?limit=5'
-  const rows = (answer: unknown) => (answer as TopTracks).items.map(rowOf)
-  const more = (origin: string): More => ({
-    scope: 'user-read-recently-played',
-    heading: 'Played last',
-    url: `${origin}/v1/me/player/recently-played?limit=3`,
-    rows: (answer) => (answer as RecentlyPlayed).items.slice(0, 3).map(({ track }) => rowOf(track)),
-  })
-  if (hasCredentials('SPOTIFY')) {
-    const origin = 'https://api.spotify.com'
-    return { preset: spotify({ scope }), heading, url: origin + path, rows, more: more(origin) }
-  }
-  const emulator = await startSpotify({ accessTokenLifetimeSeconds: tokenSeconds })
+/** Spotify: the emulated one where there is one, else the real one. */
+export function demoSpotify({
+  spotify: emulated,
+}: EmulatedProviders): DemoProvider<'spotify'> & { readonly more: More } {
+  const origin = emulated?.apiOrigin ?? 'https://api.spotify.com'
   return {
-    preset: spotify({ ...emulator.presetOverrides, scope }),
-    heading,
-    url: emulator.apiOrigin + path,
-    rows,
-    more: more(emulator.apiOrigin),
-    emulator: aboutEmulator(emulator),
+    preset: spotify({ ...emulated?.presetOverrides, scope: ['user-top-read'] }),
+    heading: 'Your top tracks',
+    url: `${origin}/v1/me/top/tracks?limit=5`,
+    rows: (answer) => (answer as TopTracks).items.map(rowOf),
+    more: {
+      scope: 'user-read-recently-played',
+      heading: 'Played last',
+      url: `${origin}/v1/me/player/recently-played?limit=3`,
+      rows: (answer) => (answer as RecentlyPlayed).items.slice(0, 3).map(({ track }) => rowOf(track)),
+    },
+    ...(emulated && { emulator: emulator(emulated) }),
   }
 }
 
-/** EXBO: the real one with `EXBO_CLIENT_ID` and `EXBO_CLIENT_SECRET`, else emulated on this machine. */
-export async function demoExbo(baseUrl: string): Promise<DemoProvider<'exbo'>> {
-  const heading = 'Your characters'
-  const path = '/EU/characters'
-  const rows = (answer: unknown) =>
-    (answer as readonly Character[]).map(({ information }) => ({
-      title: information.name,
-      detail: `since ${information.creationTime.slice(0, 10)}`,
-    }))
-  if (hasCredentials('EXBO')) {
-    return { preset: exbo(), heading, url: `https://eapi.stalcraft.net${path}`, rows }
-  }
-  const emulator = await startExbo({
-    accessTokenLifetimeSeconds: tokenSeconds,
-    redirectUris: [`${baseUrl}/callback/exbo`],
-    switches: { rateLimit: 10_000 },
-  })
+/** EXBO: the emulated one where there is one, else the real one. */
+export function demoExbo({ exbo: emulated }: EmulatedProviders): DemoProvider<'exbo'> {
   return {
-    preset: exbo(emulator.presetOverrides),
-    heading,
-    url: emulator.apiOrigin + path,
-    rows,
-    emulator: aboutEmulator(emulator),
+    preset: exbo(emulated?.presetOverrides),
+    heading: 'Your characters',
+    url: `${emulated?.apiOrigin ?? 'https://eapi.stalcraft.net'}/EU/characters`,
+    rows: (answer) =>
+      (answer as readonly Character[]).map(({ information }) => ({
+        title: information.name,
+        detail: `since ${information.creationTime.slice(0, 10)}`,
+      })),
+    ...(emulated && { emulator: emulator(emulated) }),
   }
 }
 
-/** Whether the environment names a client at the real provider. A secret alone is a mistake worth a word. */
-function hasCredentials(name: 'SPOTIFY' | 'EXBO'): boolean {
-  if (process.env[`${name}_CLIENT_ID`]) return true
-  if (process.env[`${name}_CLIENT_SECRET`]) {
-    console.log(`${name}_CLIENT_SECRET is set without ${name}_CLIENT_ID, so it is not used.`)
-  }
-  return false
-}
-
-type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>
-
-function aboutEmulator(emulator: Emulator): NonNullable<DemoProvider['emulator']> {
-  return {
-    users: emulator.as.users.map((user) => user.name),
-    tokenSeconds,
-    tokenRequests: () => emulator.as.calls.token,
-    close: () => emulator.close(),
-  }
+function emulator({
+  users,
+  tokenSeconds,
+  tokenRequestsUrl,
+}: EmulatedProvider): NonNullable<DemoProvider['emulator']> {
+  const tokenRequests = async (): Promise<number> => Number(await (await fetch(tokenRequestsUrl)).text())
+  return { users, tokenSeconds, tokenRequests }
 }
 
 interface Track {

@@ -1,24 +1,37 @@
 import { join } from 'node:path'
+import { consoleLogger } from '@latchkey/core'
 import { LatchkeyError, latchkey } from '@latchkey/express'
 import express, { type Request } from 'express'
-import { announce, listen, portToUse } from './listen.ts'
+import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
 import { demoExbo, demoSpotify } from './providers.ts'
+import { type AppIsReady, appSettings } from './settings.ts'
+import { demoStore } from './store.ts'
 import { type AccountView, accountPage, type CallResult, welcomePage } from './views.ts'
 
-const port = portToUse()
-const baseUrl = `http://127.0.0.1:${port}`
-const spotify = await demoSpotify()
-const exbo = await demoExbo(baseUrl)
+const settings = appSettings()
+const { baseUrl, number, processes } = settings
+const spotify = demoSpotify(settings.emulated)
+const exbo = demoExbo(settings.emulated)
 const providers = [spotify, exbo]
+const { store, users, name: storeName, close: closeStore } = demoStore(settings)
+/** Who answers, and where everything is kept: shown on every page. */
+const place = { number, processes, store: storeName }
 
 const auth = configured(() =>
-  latchkey({ baseUrl, providers: [spotify.preset, exbo.preset], keepAccounts: true }),
+  latchkey({
+    baseUrl,
+    providers: [spotify.preset, exbo.preset],
+    keepAccounts: true,
+    ...(store && { store }),
+    // What to register is said once, and not by each process.
+    ...(process.connected && { logger: consoleLogger }),
+  }),
 )
 
-/** The app's own list of its users: a real one has a table. */
-const userIds = new Set<string>()
-auth.events.on('login', ({ userId }) => userIds.add(userId))
+auth.events.on('login', ({ userId }) => {
+  users.add(userId).catch(() => console.error(`The list of users lacks ${userId}: Redis did not take it.`))
+})
 
 declare module '@latchkey/express' {
   interface Register {
@@ -53,7 +66,9 @@ app.get('/', async (req, res) => {
   res.set('Cache-Control', 'no-store')
   const { lastCall, lastJob } = req.session
   if (!req.oauth.isAuthenticated) {
-    res.send(welcomePage({ buttons: auth.buttons(), providers, knownUsers: userIds.size, lastJob }))
+    // The page is there for visitors even while Redis is not.
+    const known = await users.all().catch(() => [])
+    res.send(welcomePage({ buttons: auth.buttons(), providers, knownUsers: known.length, lastJob, place }))
     return
   }
   const { user } = req.oauth
@@ -61,7 +76,7 @@ app.get('/', async (req, res) => {
   const addable = providers.filter(({ preset }) =>
     accounts.every(({ provider }) => provider.preset.id !== preset.id),
   )
-  res.send(accountPage({ user, accounts, addable, lastCall, lastJob }))
+  res.send(accountPage({ user, accounts, addable, lastCall, lastJob, place }))
 })
 
 // One more account for whoever is signed in. A form proves that it is wanted.
@@ -89,20 +104,21 @@ app.post('/everywhere', auth.requireLogin(), async (req) => {
 // What a scheduler would do at night: nobody has to be signed in, and no request is needed.
 app.post('/nightly-job', async (req, res) => {
   const accountsOf = async (userId: string) => (await auth.user(userId))?.accounts ?? []
-  req.session.lastJob = await nightlyJob(accountsOf, [...userIds], providers)
+  req.session.lastJob = await nightlyJob(accountsOf, await users.all(), providers)
   res.redirect(303, '/')
 })
 
 for (const [path, calls] of [['/call', 1] as const, ['/call-50', 50] as const]) {
   app.post(path, auth.requireLogin(), async (req, res) => {
     const { url, emulator } = providerOf(req.oauth.requireUser().provider)
-    const tokenRequestsBefore = emulator?.tokenRequests() ?? 0
+    const tokenRequestsBefore = (await emulator?.tokenRequests()) ?? 0
     const replies = await Promise.all(Array.from({ length: calls }, () => req.oauth.fetch(url)))
     await Promise.all(replies.map((reply) => reply.text()))
     req.session.lastCall = {
       calls,
       good: replies.filter((reply) => reply.ok).length,
-      ...(emulator && { tokenRequests: emulator.tokenRequests() - tokenRequestsBefore }),
+      by: number,
+      ...(emulator && { tokenRequests: (await emulator.tokenRequests()) - tokenRequestsBefore }),
     }
     res.redirect(303, '/')
   })
@@ -141,8 +157,10 @@ function providerOf(id: string): (typeof providers)[number] {
   return provider
 }
 
-await listen(app, port, async () => {
+const port = await listen(app, settings.port, async () => {
   await auth.close()
-  await Promise.all(providers.map(({ emulator }) => emulator?.close()))
+  closeStore()
 })
-announce(baseUrl, providers)
+const ready: AppIsReady = { port, providers: auth.providers }
+if (process.send) process.send(ready)
+else console.log(`ready ${baseUrl}`)

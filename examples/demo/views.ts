@@ -6,8 +6,18 @@ import type { DemoProvider, Row } from './providers.ts'
 export interface CallResult {
   readonly calls: number
   readonly good: number
+  /** The number of the process that made the calls. */
+  readonly by: number
   /** Absent at the real provider, where nobody counts. */
   readonly tokenRequests?: number
+}
+
+/** Who made a page, and where everything is kept. */
+export interface Place {
+  /** Of the process, from 1. */
+  readonly number: number
+  readonly processes: number
+  readonly store: 'Redis' | 'memory'
 }
 
 /** One account of the user. */
@@ -27,6 +37,7 @@ export interface UserView {
   readonly addable: readonly DemoProvider[]
   readonly lastCall: CallResult | undefined
   readonly lastJob: readonly JobLine[] | undefined
+  readonly place: Place
 }
 
 const program = `app.use(auth)
@@ -44,8 +55,9 @@ export function welcomePage(view: {
   /** How many users the app knows from earlier. */
   readonly knownUsers: number
   readonly lastJob: readonly JobLine[] | undefined
+  readonly place: Place
 }): string {
-  const { buttons, providers, knownUsers, lastJob } = view
+  const { buttons, providers, knownUsers, lastJob, place } = view
   const emulated = providers.filter(({ emulator }) => emulator !== undefined)
   const [first] = emulated
   const note = first?.emulator
@@ -54,6 +66,7 @@ export function welcomePage(view: {
     : ''
   return page(
     'Sign in',
+    place,
     `<div class="welcome">
     <section>
       <h1>Sign in once.<br>The token stays fresh.</h1>
@@ -71,11 +84,12 @@ export function welcomePage(view: {
 }
 
 /** The page of a signed-in user: who, what the APIs say, and how the token is doing. */
-export function accountPage({ user, accounts, addable, lastCall, lastJob }: UserView): string {
+export function accountPage({ user, accounts, addable, lastCall, lastJob, place }: UserView): string {
   const name = user.name ?? user.id
   const main = accounts.find(({ provider }) => provider.preset.id === user.provider) ?? accounts[0]
   return page(
     name,
+    place,
     `<div class="account">
       <section class="card" aria-labelledby="name">
         <div class="who">
@@ -87,7 +101,7 @@ export function accountPage({ user, accounts, addable, lastCall, lastJob }: User
           <form method="post" action="/logout"><button class="quiet">Sign out</button></form>
           ${button('/everywhere', 'Sign out everywhere', 'quiet')}
         </div>
-        ${main === undefined ? '' : tokenPanel(main, lastCall)}
+        ${main === undefined ? '' : tokenPanel(main, lastCall, place)}
         <h2>Accounts</h2>
         <ul class="rows">${accounts.map((account) => accountLine(account, main)).join('')}</ul>
         ${actions([
@@ -104,14 +118,18 @@ export function accountPage({ user, accounts, addable, lastCall, lastJob }: User
   )
 }
 
-function tokenPanel({ provider, status }: AccountView, lastCall: CallResult | undefined): string {
+function tokenPanel(
+  { provider, status }: AccountView,
+  lastCall: CallResult | undefined,
+  place: Place,
+): string {
   return `<h2>Access token</h2>
         <div data-part="token">${token(provider, status)}</div>
         <div class="actions">
           <form method="post" action="/call" data-in-place><button>Call the API</button></form>
           <form method="post" action="/call-50" data-in-place><button>Call it 50 times at once</button></form>
         </div>
-        <div data-part="result" class="result" role="status">${result(provider, lastCall)}</div>`
+        <div data-part="result" class="result" role="status">${result(provider, lastCall, place)}</div>`
 }
 
 function accountLine({ provider, status }: AccountView, main: AccountView | undefined): string {
@@ -190,11 +208,11 @@ function token(provider: DemoProvider, { expiresAt, refreshCount }: AccountView[
     <p data-expires-at="${expiresAt}"><strong>${left} s</strong> left when this page was made</p>${refreshed}`
 }
 
-function result(provider: DemoProvider, lastCall: CallResult | undefined): string {
+function result(provider: DemoProvider, lastCall: CallResult | undefined, { processes }: Place): string {
   if (lastCall === undefined) {
     return '<p>Wait until the token has run out, then call: nothing fails, and it is refreshed once.</p>'
   }
-  const { calls, good, tokenRequests } = lastCall
+  const { calls, good, by, tokenRequests } = lastCall
   const answers =
     calls === 1 ? `The answer was ${good ? 'good' : 'bad'}.` : `${good} of ${calls} answers were good.`
   const requests = tokenRequests === 1 ? '1 token request' : `${tokenRequests || 'no'} token requests`
@@ -202,7 +220,8 @@ function result(provider: DemoProvider, lastCall: CallResult | undefined): strin
     tokenRequests === undefined
       ? ''
       : ` ${escapeHtml(provider.preset.name)} saw <strong>${requests}</strong>.`
-  return `<p data-result>${answers}${seen}</p>`
+  const caller = processes === 1 ? '' : ` Process ${by} made ${calls === 1 ? 'the call' : 'the calls'}.`
+  return `<p data-result>${answers}${seen}${caller}</p>`
 }
 
 function table(rows: readonly Row[]): string {
@@ -214,7 +233,14 @@ function table(rows: readonly Row[]): string {
   return `<ol class="rows">${items.join('')}</ol>`
 }
 
-function page(title: string, content: string): string {
+/** Says who answered. With several processes it changes from page to page, and nothing else does. */
+function answeredBy({ number, processes, store }: Place): string {
+  const who = processes === 1 ? 'one process' : `process <strong>${number}</strong> of ${processes}`
+  const where = processes === 1 ? `kept in ${store}` : `all of them share one ${store}`
+  return `<span>Answered by ${who}</span> <span>${where}</span>`
+}
+
+function page(title: string, place: Place, content: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -227,7 +253,8 @@ function page(title: string, content: string): string {
   <script src="/comfort.js" defer></script>
 </head>
 <body>
-  <header><a href="/"><img src="/key.svg" alt="" width="28" height="28"> Latchkey demo</a></header>
+  <header><a href="/"><img src="/key.svg" alt="" width="28" height="28"> Latchkey demo</a>
+    <p class="place" data-part="place">${answeredBy(place)}</p></header>
   <main>${content}</main>
 </body>
 </html>`

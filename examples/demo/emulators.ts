@@ -1,0 +1,81 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type PresetOverrides, startExbo, startSpotify } from '@latchkey/testing'
+
+/** An emulated provider, as an app process has to know it. */
+export interface EmulatedProvider {
+  readonly presetOverrides: PresetOverrides
+  readonly apiOrigin: string
+  readonly users: readonly string[]
+  /** Seconds that an access token lives. */
+  readonly tokenSeconds: number
+  /** Answers with the number of token requests that the authorization server has seen so far. */
+  readonly tokenRequestsUrl: string
+}
+
+/** The emulated providers by id; all others are real. */
+export type EmulatedProviders = Readonly<Partial<Record<'spotify' | 'exbo', EmulatedProvider>>>
+
+type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>
+
+/** How long the emulators' access tokens live: short, so that a visitor sees refreshes happen. */
+const tokenSeconds = Number(process.env.DEMO_TOKEN_SECONDS || 30)
+
+/**
+ * Starts the providers that the environment names no client of: once, in this process, for all app processes. With
+ * `SPOTIFY_CLIENT_ID` or `EXBO_CLIENT_ID` that provider is the real one.
+ */
+export async function startEmulators(
+  baseUrl: string,
+): Promise<{ readonly emulated: EmulatedProviders; readonly close: () => Promise<void> }> {
+  const options = { accessTokenLifetimeSeconds: tokenSeconds }
+  const started = {
+    ...(!hasCredentials('SPOTIFY') && { spotify: await startSpotify(options) }),
+    ...(!hasCredentials('EXBO') && {
+      exbo: await startExbo({
+        ...options,
+        redirectUris: [`${baseUrl}/callback/exbo`],
+        switches: { rateLimit: 10_000 },
+      }),
+    }),
+  }
+  const counter = createServer((req, res) => {
+    const [, emulator] = Object.entries(started).find(([id]) => req.url === `/${id}`) ?? []
+    res.end(String(emulator?.as.calls.token ?? 0))
+  })
+  await new Promise<void>((resolve) => counter.listen(0, '127.0.0.1', resolve))
+  // A TCP server that listens has an AddressInfo.
+  const counterOrigin = `http://127.0.0.1:${(counter.address() as AddressInfo).port}`
+  const entries = Object.entries(started).map(([id, emulator]) => [
+    id,
+    described(emulator, `${counterOrigin}/${id}`),
+  ])
+  return {
+    emulated: Object.fromEntries(entries),
+    close: async () => {
+      counter.close()
+      counter.closeAllConnections()
+      await Promise.all(Object.values(started).map((emulator) => emulator.close()))
+    },
+  }
+}
+
+function described(emulator: Emulator, tokenRequestsUrl: string): EmulatedProvider {
+  const { presetOverrides, apiOrigin, as } = emulator
+  return {
+    presetOverrides,
+    apiOrigin,
+    users: as.users.map(({ name }) => name),
+    tokenSeconds,
+    tokenRequestsUrl,
+  }
+}
+
+/** Whether the environment names a client at the real provider. A secret alone is a mistake worth a word. */
+function hasCredentials(name: 'SPOTIFY' | 'EXBO'): boolean {
+  if (process.env[`${name}_CLIENT_ID`]) return true
+  if (process.env[`${name}_CLIENT_SECRET`]) {
+    console.log(`${name}_CLIENT_SECRET is set without ${name}_CLIENT_ID, so it is not used.`)
+  }
+  return false
+}
