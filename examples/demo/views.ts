@@ -74,6 +74,7 @@ export function welcomePage(view: {
         and refreshes the access token whenever it runs out.</p>
       <nav class="sign-in" aria-label="Sign in">${buttons}</nav>
       ${note}
+      ${place.processes === 1 ? '' : sharing(place)}
       ${knownUsers === 0 ? '' : `<div class="card"><h2>Nobody is signed in here</h2>${job(lastJob)}</div>`}
     </section>
     <aside class="card" aria-label="The program behind this page">
@@ -98,8 +99,7 @@ export function accountPage({ user, accounts, addable, lastCall, lastJob, place 
             <h1 id="name">${escapeHtml(name)}</h1>
             <p>Signed in with ${escapeHtml(main?.provider.preset.name ?? user.provider)}</p>
           </div>
-          <form method="post" action="/logout"><button class="quiet">Sign out</button></form>
-          ${button('/everywhere', 'Sign out everywhere', 'quiet')}
+          ${actions([button('/logout', 'Sign out', 'quiet'), button('/everywhere', 'Sign out everywhere', 'quiet')])}
         </div>
         ${main === undefined ? '' : tokenPanel(main, lastCall, place)}
         <h2>Accounts</h2>
@@ -235,9 +235,12 @@ function table(rows: readonly Row[]): string {
 
 /** Says who answered. With several processes it changes from page to page, and nothing else does. */
 function answeredBy({ number, processes, store }: Place): string {
-  const who = processes === 1 ? 'one process' : `process <strong>${number}</strong> of ${processes}`
-  const where = processes === 1 ? `kept in ${store}` : `all of them share one ${store}`
-  return `<span>Answered by ${who}</span> <span>${where}</span>`
+  return `Answered by process <strong>${number}</strong> of ${processes} · store: ${store}`
+}
+
+function sharing({ processes, store }: Place): string {
+  return `<p class="note">${processes} processes answer in turn, as the line at the top shows. They share one ${store}, so
+        it does not matter which of them you meet.</p>`
 }
 
 function page(title: string, place: Place, content: string): string {

@@ -1,19 +1,21 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { DemoProcess, freePort } from './demo-process.ts'
+import { DemoProcess, freePort, stillRunning } from './demo-process.ts'
 
 describe('npm run demo', { timeout: 150_000 }, () => {
   it('prints users, redirect URIs and the address, and ends cleanly on Ctrl-C', async () => {
-    const demo = await start({ REDIS_URL: 'redis://127.0.0.1:1' })
+    const demo = await start()
     expect(demo.output).toContain('Spotify: emulated; sign in as Ada, Grace, Linus')
     expect(demo.output).toContain(`${demo.baseUrl}/callback/spotify`)
     expect(demo.output).toContain(`${demo.baseUrl}/callback/exbo`)
-    expect(demo.output).toContain('there is no Redis store yet')
+    expect(demo.output).toContain('store: the memory of the app')
     expect(demo.output.trimEnd().split('\n').at(-1)).toBe(`ready ${demo.baseUrl}`)
     const page = await fetch(demo.baseUrl)
     expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('Sign in with Spotify')])
+    const children = await demo.children()
     expect(await demo.stop()).toBe(0)
+    expect(await stillRunning(children)).toEqual([])
     await expect(fetch(demo.baseUrl)).rejects.toThrow('fetch failed')
   })
 
@@ -24,6 +26,45 @@ describe('npm run demo', { timeout: 150_000 }, () => {
     const started = DemoProcess.start({ PORT: String(port) })
     await expect(started).rejects.toThrow(`Port ${port} is in use. Stop that program, or choose another port`)
     other.close()
+  })
+
+  it.each([
+    ['an option that does not exist', ['--proceses', '2'], "Unknown option '--proceses'."],
+    ['a word without an option', ['2'], 'Options come after `npm run demo --`.'],
+    ['no process at all', ['--processes', '0'], '--processes takes a whole number from 1 to 16.'],
+    ['more than 16 processes', ['--processes=17'], '--processes takes a whole number from 1 to 16.'],
+    ['half a process', ['--processes', '1.5'], '--processes takes a whole number from 1 to 16.'],
+  ])('answers %s with the list of options, before anything is installed', async (_, options, message) => {
+    const refused = await failure({}, options)
+    expect(refused).toContain('The demo ended with 1:')
+    expect(refused).toContain(message)
+    expect(refused).toContain('--processes <1-16>')
+    expect(refused).not.toContain('building')
+  })
+
+  it.each([
+    [
+      'nobody listens',
+      'redis://visitor:hidden-word@127.0.0.1:1/3',
+      'redis://127.0.0.1:1/3, where no Redis can be used (ECONNREFUSED)',
+    ],
+    ['it is no address', 'visitor:hidden-word@127.0.0.1', 'REDIS_URL must be an address like redis://'],
+    [
+      'its password breaks it',
+      'redis://visitor/hidden-word@127.0.0.1',
+      'REDIS_URL leads to redis://visitor:6379, where',
+    ],
+  ])('names the fix without the password when %s at REDIS_URL', async (_, url, message) => {
+    const refused = await failure({ REDIS_URL: url })
+    expect(refused).toContain(message)
+    expect(refused).not.toContain('hidden-word')
+    expect(refused).not.toContain('    at ')
+  })
+
+  it('says what is missing when several processes have no Redis to share', async () => {
+    const refused = await failure({ REDIS_SERVER_PATH: '/nowhere' }, ['--processes', '2'])
+    expect(refused).toContain('REDIS_SERVER_PATH (/nowhere) is no program')
+    expect(refused).toContain('Set REDIS_URL, or install one. On Debian: apt-get')
   })
 
   it('uses the real provider where the environment has its credentials', async () => {
@@ -45,7 +86,21 @@ describe('npm run demo', { timeout: 150_000 }, () => {
   })
 })
 
-async function start(env: Readonly<Record<string, string>>): Promise<DemoProcess> {
+/** What the demo prints when it does not start. */
+async function failure(
+  env: Readonly<Record<string, string>>,
+  options: readonly string[] = [],
+): Promise<string> {
+  return DemoProcess.start(env, options).then(
+    async (demo) => {
+      await demo.stop()
+      return `It started:\n${demo.output}`
+    },
+    (error: Error) => error.message,
+  )
+}
+
+async function start(env: Readonly<Record<string, string>> = {}): Promise<DemoProcess> {
   const demo = await DemoProcess.start(env)
   onTestFinished(async () => {
     await demo.stop()

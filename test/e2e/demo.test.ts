@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { redisIsMissing } from '../redis-server.ts'
 import { DemoProcess } from './demo-process.ts'
 import { chromiumPath, startBrowser, Visitor } from './visitor.ts'
 
@@ -158,12 +159,58 @@ describe.skipIf(chromiumPath === undefined)('several accounts in a browser', { t
   })
 })
 
+describe.skipIf(chromiumPath === undefined || redisIsMissing)(
+  'two processes in a browser',
+  { timeout: 90_000 },
+  () => {
+    const { visit } = startDemo(['--processes', '2'])
+
+    it.each(scripts)('take turns page by page, past an expiry and a sign-out, %s', (_, script) =>
+      visit(script, async (visitor) => {
+        const { page } = visitor
+        const place = (): Promise<string | null> => page.locator('.place').textContent()
+        const user = script ? 'Grace' : 'Ada'
+        await visitor.signIn('Spotify', user)
+        const places = [await place()]
+        for (let turn = 0; turn < 3; turn += 1) {
+          await page.reload()
+          places.push(await place())
+          await page.getByRole('heading', { name: user, level: 1 }).waitFor()
+        }
+        expect(new Set(places.slice(0, 2))).toEqual(new Set([1, 2].map(placeOf)))
+        expect(places.slice(2)).toEqual(places.slice(0, 2))
+
+        await visitor.tokenHasRunOut()
+        const atOnce = await visitor.press('Call it 50 times at once')
+        expect(atOnce).toMatch(
+          /^50 of 50 answers were good\. Spotify saw 1 token request\. Process \d made the calls\.$/,
+        )
+        expect(await visitor.refreshCount()).toBe(1)
+        // One process made the calls, the other one this page.
+        expect(await place()).toBe(placeOf(atOnce.includes('Process 1') ? 2 : 1))
+
+        await page.getByRole('button', { name: 'Sign out', exact: true }).click()
+        for (let turn = 0; turn < 2; turn += 1) {
+          await page.getByRole('link', { name: 'Sign in with Spotify' }).waitFor()
+          await page.reload()
+        }
+        expect(visitor.problems).toEqual([])
+      }),
+    )
+  },
+)
+
+/** The line at the top of a page that this process made. */
+function placeOf(number: number): string {
+  return `Answered by process ${number} of 2 · store: Redis`
+}
+
 /** A demo and a browser for all tests of a suite. */
-function startDemo() {
+function startDemo(options: readonly string[] = []) {
   let demo: DemoProcess
   let browser: Browser
   beforeAll(async () => {
-    demo = await DemoProcess.start({ DEMO_TOKEN_SECONDS: String(tokenSeconds) })
+    demo = await DemoProcess.start({ DEMO_TOKEN_SECONDS: String(tokenSeconds) }, options)
     browser = await startBrowser()
   }, 150_000)
   afterAll(async () => {
