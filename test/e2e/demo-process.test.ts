@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { DemoProcess, freePort, stillRunning } from './demo-process.ts'
+import { freePort } from '../free-port.ts'
+import { DemoProcess, stillRunning } from './demo-process.ts'
 
 describe('npm run demo', { timeout: 150_000 }, () => {
   it('prints users, redirect URIs and the address, and ends cleanly on Ctrl-C', async () => {

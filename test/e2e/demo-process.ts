@@ -1,56 +1,50 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { vi } from 'vitest'
+import { freePort } from '../free-port.ts'
+import { type Ending, GuardedChild } from '../guarded-child.ts'
 
-const script = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), '.scripts', 'demo.mjs')
+const script = join(import.meta.dirname, '..', '..', '.scripts', 'demo.mjs')
 const longestStartMs = 120_000
+const longestStopMs = 30_000
 
 /** The demo as `npm run demo -- …options` starts it, in a process of its own on a free port. */
 export class DemoProcess {
   readonly baseUrl: string
-  readonly #child: ChildProcess
-  readonly #output: readonly string[]
+  readonly #process: GuardedChild
+  readonly #output: string[] = []
 
-  private constructor(baseUrl: string, child: ChildProcess, output: readonly string[]) {
-    this.baseUrl = baseUrl
-    this.#child = child
-    this.#output = output
+  private constructor(port: string, process: GuardedChild) {
+    this.baseUrl = `http://127.0.0.1:${port}`
+    this.#process = process
+    for (const stream of [process.child.stdout, process.child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => this.#output.push(text))
+    }
   }
 
-  /** Resolves once the demo says that it is ready. `env` adds to the environment. */
+  /**
+   * Resolves once the demo says that it is ready. `env` adds to the environment.
+   *
+   * @throws Error with all that the demo has printed
+   */
   static async start(
     env: Readonly<Record<string, string>> = {},
     options: readonly string[] = [],
   ): Promise<DemoProcess> {
     const port = env.PORT ?? String(await freePort())
-    const child = spawn(process.execPath, [script, ...options], {
+    const child = new GuardedChild(process.execPath, [script, ...options], {
       // A visitor's environment, not that of a test runner.
       env: { ...process.env, NODE_ENV: '', LATCHKEY_SECRET: '', REDIS_URL: '', ...env, PORT: port },
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
-    const output: string[] = []
-    const ready = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`The demo is not ready:\n${output.join('')}`)),
-        longestStartMs,
-      )
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.setEncoding('utf8').on('data', (text: string) => {
-          output.push(text)
-          if (output.join('').includes(`ready http://127.0.0.1:${port}\n`)) resolve()
-        })
-      }
-      child.once('exit', (code) => reject(new Error(`The demo ended with ${code}:\n${output.join('')}`)))
-      child.once('exit', () => clearTimeout(timer))
-    })
-    const kill = (): boolean => child.kill('SIGKILL')
-    process.once('exit', kill)
-    child.once('exit', () => process.off('exit', kill))
-    await ready
-    return new DemoProcess(`http://127.0.0.1:${port}`, child, output)
+    const demo = new DemoProcess(port, child)
+    try {
+      await demo.prints(new RegExp(`^ready ${demo.baseUrl}$`, 'm'))
+    } catch {
+      throw new Error(`The demo ended with ${await demo.stop()}:\n${demo.output}`)
+    }
+    return demo
   }
 
   /** Everything printed so far. */
@@ -58,36 +52,44 @@ export class DemoProcess {
     return this.#output.join('')
   }
 
-  /** Resolves when the demo has printed something that fits. */
-  async prints(pattern: RegExp): Promise<void> {
-    await vi.waitUntil(() => pattern.test(this.output), { timeout: longestStartMs, interval: 50 })
+  /** How the demo ends, once it does. */
+  get ended(): Promise<Ending> {
+    return this.#process.ended
   }
 
-  /** The processes that the demo has started, and those that these have, as a shell would list them. */
+  /** Resolves when the demo has printed something that fits. @throws Error with what it has printed instead */
+  async prints(pattern: RegExp): Promise<void> {
+    const hasPrinted = (): boolean => pattern.test(this.output)
+    const isDecided = (): boolean => hasPrinted() || !this.#process.isRunning
+    await vi.waitUntil(isDecided, { timeout: longestStartMs, interval: 50 }).catch(() => {})
+    // With its end, all of its output has come.
+    if (!this.#process.isRunning) await this.ended
+    if (!hasPrinted()) throw new Error(`The demo did not print ${pattern}:\n${this.output}`)
+  }
+
+  /** The processes that the demo has started, and those that these have. */
   async children(): Promise<readonly RunningProcess[]> {
     const all = await runningProcesses()
     const below = (parent: number): readonly RunningProcess[] =>
       all.filter(({ ppid }) => ppid === parent).flatMap((one) => [one, ...below(one.pid)])
-    return below(this.#child.pid ?? 0)
+    return below(this.#process.pid)
   }
 
   /** Kills the process that was started first, and nothing else. */
   async kill(): Promise<void> {
-    const exited = once(this.#child, 'exit')
-    this.#child.kill('SIGKILL')
-    await exited
-  }
-
-  /** Resolves to the exit code when the demo ends. */
-  async exitCode(): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit')
-    return this.#child.exitCode
+    this.#process.signal('SIGKILL')
+    await this.ended
   }
 
   /** Presses Ctrl-C and resolves to the exit code. */
-  async stop(): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGINT')
-    return this.exitCode()
+  async stop(): Promise<Ending> {
+    this.#process.signal('SIGINT')
+    const timer = setTimeout(() => this.#process.signal('SIGKILL'), longestStopMs)
+    try {
+      return await this.ended
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 
@@ -96,6 +98,12 @@ export interface RunningProcess {
   readonly pid: number
   readonly ppid: number
   readonly command: string
+}
+
+/** Those of `processes` that have not ended. */
+export async function stillRunning(processes: readonly RunningProcess[]): Promise<readonly RunningProcess[]> {
+  const now = await runningProcesses()
+  return now.filter((one) => processes.some(({ pid, command }) => one.pid === pid && one.command === command))
 }
 
 /** Every process that runs now; one that has ended and waits to be seen does not count. */
@@ -107,21 +115,4 @@ async function runningProcesses(): Promise<readonly RunningProcess[]> {
     ppid: Number(ppid),
     command,
   }))
-}
-
-/** Those of `processes` that have not ended. */
-export async function stillRunning(processes: readonly RunningProcess[]): Promise<readonly RunningProcess[]> {
-  const now = await runningProcesses()
-  return now.filter((one) => processes.some(({ pid, command }) => one.pid === pid && one.command === command))
-}
-
-/** A port that nobody listens on right now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port could be had.')
-  return address.port
 }
