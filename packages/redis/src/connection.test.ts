@@ -68,6 +68,7 @@ describe('Connection', () => {
     expect(log.lines).toHaveLength(1)
     await server.run()
     await expect.poll(() => connection.ask(ping).catch(() => 'away')).toEqual(Buffer.from('PONG'))
+    expect(log.lines[1]).toMatch(/^info Redis is back/)
   })
 
   it('puts a question again when its connection breaks', async () => {

@@ -120,6 +120,7 @@ export class Connection {
       this.#awaySince ??= performance.now()
     })
     this.#client.on('ready', () => {
+      if (this.#awaySince !== undefined) this.#settings.logger.info({ event: 'redis.back' }, 'Redis is back.')
       this.#awaySince = undefined
       this.#reason = undefined
       for (const done of [...this.#waiting]) done()
