@@ -7,6 +7,7 @@ import { type Emulators, startEmulators, type UserAgent } from '@latchkey/testin
 import express from 'express'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort, RedisServer } from '../../packages/redis/src/redis-server.fixture.ts'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 
 const people = Array.from({ length: 12 }, (_, index) => ({
   id: `secret-person-${index}`,
@@ -83,7 +84,7 @@ async function startApp() {
     providers: [spotify(client('spotify')), exbo({ ...client('exbo'), keepAccounts: true })],
     dispatcher: emulators.dispatcher,
     clock: emulators.clock,
-    store: redisStore(template),
+    store: redisStore(template, patient),
     onLogin: (login: LoginDetails) => `secret-user-of-${login.user.id}`,
   })
   auth.events.on('refresh', () => {

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type AppSessionDataStore, appSessionStore } from './app-session-store.ts'
 import { keysWithoutTtl } from './passing-time.fixture.ts'
 import { RedisServer } from './redis-server.fixture.ts'
+import { lessPatient, patient } from './store-options.fixture.ts'
 
 const secret = 'a secret of more than 32 characters for the tests'
 const hour = 3_600_000
@@ -21,7 +22,7 @@ let store: AppSessionDataStore
 beforeAll(async () => {
   server = await RedisServer.start()
   client = server.client()
-  store = appSessionStore(client)
+  store = appSessionStore(client, patient)
 })
 beforeEach(() => client.flushall())
 afterAll(async () => {
@@ -267,10 +268,7 @@ describe('appSessionStore', () => {
 
   it('hands a failure on, and takes nobody for signed out', async () => {
     const own = await RedisServer.start()
-    const failing = appSessionStore(own.client({ lazyConnect: true }), {
-      commandTimeoutMs: 100,
-      requestTimeoutMs: 100,
-    })
+    const failing = appSessionStore(own.client({ lazyConnect: true }), lessPatient)
     await call((done) => failing.set('id', data(hour), done))
     await own.kill()
     await expect(call((done) => failing.get('id', done))).rejects.toMatchObject({ code: 'DISCONNECTED' })

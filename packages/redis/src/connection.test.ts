@@ -2,9 +2,9 @@ import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Connection } from './connection.ts'
 import type { RedisError } from './errors.ts'
-import { KeptLog } from './log.fixture.ts'
 import { type RedisStoreOptions, redisSettings } from './options.ts'
 import { RedisServer } from './redis-server.fixture.ts'
+import { KeptLog } from './store-options.fixture.ts'
 import type { Wire } from './wire.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -32,6 +32,11 @@ async function fixture(options: RedisStoreOptions = {}) {
 
 const set = (key: string) => (wire: Wire) => wire.command('set', key, 'value', 'PX', 60_000)
 const ping = (wire: Wire): Promise<unknown> => wire.command('ping')
+
+/** Waits until Redis answers, however busy the machine is. */
+function answered(connection: Connection): Promise<void> {
+  return expect.poll(() => connection.ask(ping).catch(() => 'away')).toEqual(Buffer.from('PONG'))
+}
 
 /** Of the server's. */
 async function connectionId(connection: Connection): Promise<number> {
@@ -65,10 +70,10 @@ describe('Connection', () => {
     const connection = open()
     expect(await failure(connection.ask(ping))).toMatchObject({ code: 'DISCONNECTED' })
     await expect.poll(() => atOnce(connection.ask(ping))).toMatchObject({ code: 'DISCONNECTED' })
-    expect(log.lines).toHaveLength(1)
+    expect(log.lines.filter((line) => line.includes('DISCONNECTED'))).toHaveLength(1)
     await server.run()
-    await expect.poll(() => connection.ask(ping).catch(() => 'away')).toEqual(Buffer.from('PONG'))
-    expect(log.lines[1]).toMatch(/^info Redis is back/)
+    await answered(connection)
+    expect(log.lines).toContainEqual(expect.stringMatching(/^info Redis is back/))
   })
 
   it('puts a question again when its connection breaks', async () => {
@@ -87,7 +92,7 @@ describe('Connection', () => {
   it('takes silence for an unknown outcome, and does not ask again', async () => {
     const { admin, open } = await fixture({ commandTimeoutMs: 100, requestTimeoutMs: 60_000 })
     const connection = open()
-    await connection.ask(ping)
+    await answered(connection)
     await admin.client('PAUSE', 60_000, 'WRITE')
     expect(await failure(connection.ask(set('key')))).toMatchObject({ code: 'TIMEOUT', remedy: 'none' })
     await admin.client('UNPAUSE')
@@ -96,7 +101,7 @@ describe('Connection', () => {
   it('sends nothing late that was asked while Redis was away (case 71)', async () => {
     const { server, admin, open } = await fixture({ commandTimeoutMs: 50, requestTimeoutMs: 50 })
     const connection = open()
-    await connection.ask(ping)
+    await answered(connection)
     server.signal('SIGSTOP')
     await expect.poll(() => failure(connection.ask(ping))).toMatchObject({ code: 'DISCONNECTED' })
     const late = Array.from({ length: 100 }, (_, index) => failure(connection.ask(set(`late-${index}`))))
@@ -126,13 +131,13 @@ describe('Connection', () => {
       requestTimeoutMs: 200,
     })
     const connection = open()
-    await connection.ask(ping)
+    await answered(connection)
     server.signal('SIGSTOP')
     const waiting = [failure(connection.ask(ping)), failure(connection.ask(ping))]
     expect(await atOnce(connection.ask(ping))).toMatchObject({ code: 'OVERLOADED' })
     await Promise.all(waiting)
     server.signal('SIGCONT')
-    await expect.poll(() => connection.ask(ping).catch(() => 'away')).toEqual(Buffer.from('PONG'))
+    await answered(connection)
     expect(log.lines.filter((line) => line.includes('OVERLOADED'))).toHaveLength(1)
   })
 

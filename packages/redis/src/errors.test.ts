@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { RedisError, type RedisErrorCode, type Remedy, redisError, refusesWrites } from './errors.ts'
 import { FaultLog } from './fault-log.ts'
-import { KeptLog } from './log.fixture.ts'
+import { KeptLog } from './store-options.fixture.ts'
 
 /** As ioredis makes them of what Redis replies. */
 function reply(message: string): Error {

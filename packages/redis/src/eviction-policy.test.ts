@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { warnOfEviction } from './eviction-policy.ts'
-import { KeptLog } from './log.fixture.ts'
 import { RedisServer } from './redis-server.fixture.ts'
 import { redisStore } from './redis-store.ts'
+import { KeptLog } from './store-options.fixture.ts'
 
 let server: RedisServer
 let admin: Redis

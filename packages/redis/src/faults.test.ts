@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RedisError, RedisErrorCode } from './errors.ts'
-import { KeptLog } from './log.fixture.ts'
 import { freePort, RedisServer } from './redis-server.fixture.ts'
 import { redisStore } from './redis-store.ts'
 import { commitGrant } from './scripts.ts'
+import { KeptLog, lessPatient } from './store-options.fixture.ts'
 
 const record = { version: 'v1', sealed: Buffer.from('sealed') }
 const write = { expectedVersion: undefined, record, ttlSeconds: 60, putGrants: [], deleteGrants: [] }
@@ -23,7 +23,7 @@ async function fixture(settings: readonly string[] = [], options: Parameters<Red
   const admin = server.client()
   cleanups.push(async () => admin.disconnect())
   const log = new KeptLog()
-  const store = redisStore(server.client({ ...options, lazyConnect: true }), { logger: log })
+  const store = redisStore(server.client({ ...options, lazyConnect: true }), { ...lessPatient, logger: log })
   cleanups.push(() => store.close())
   return { server, admin, log, store }
 }
@@ -136,7 +136,7 @@ describe('a reply of Redis that is no answer', () => {
     const log = new KeptLog()
     const store = redisStore(
       server.client({ username: 'app', password: 'secret-password', lazyConnect: true }),
-      { logger: log },
+      { ...lessPatient, logger: log },
     )
     cleanups.push(() => store.close())
     const reading = failure(
@@ -183,7 +183,7 @@ describe('a Cluster', () => {
     await expect.poll(() => admin.cluster('NODES')).toContain(id)
     await admin.cluster('SETSLOT', await slotOf(admin, 'lk:{a}:s'), 'NODE', id)
     const log = new KeptLog()
-    const store = redisStore(server.client({ lazyConnect: true }), { logger: log })
+    const store = redisStore(server.client({ lazyConnect: true }), { ...lessPatient, logger: log })
     cleanups.push(() => store.close())
     expect(await failure(store.sessions.read('a', 60))).toMatchObject({ code: 'MOVED' })
     expect(log.lines).toEqual([expect.stringMatching(/^error .*Pass redisStore\(\) a Cluster/)])
@@ -193,7 +193,7 @@ describe('a Cluster', () => {
   it('CLUSTERDOWN: is tried again until all slots are served', async () => {
     const server = await RedisServer.start('--cluster-enabled', 'yes')
     cleanups.push(() => server.stop())
-    const store = redisStore(server.client({ lazyConnect: true }), { logger: new KeptLog() })
+    const store = redisStore(server.client({ lazyConnect: true }), { ...lessPatient, logger: new KeptLog() })
     cleanups.push(() => store.close())
     expect(await failure(store.sessions.read('a', 60))).toMatchObject({ code: 'CLUSTERDOWN' })
     const admin = server.client()

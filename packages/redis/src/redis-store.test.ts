@@ -6,6 +6,7 @@ import type { RedisClient } from './own-client.ts'
 import { keysWithoutTtl, letPass } from './passing-time.fixture.ts'
 import { RedisServer } from './redis-server.fixture.ts'
 import { redisStore } from './redis-store.ts'
+import { patient } from './store-options.fixture.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const [, rights = ''] = /^ *ACL (SETUSER .*)$/m.exec(readme) ?? []
@@ -59,7 +60,7 @@ describe.each(Object.entries(setups))('redisStore on %s', (_, { start, template 
 
   for (const check of storeContract) {
     it(check.name, async () => {
-      const store = redisStore(client)
+      const store = redisStore(client, patient)
       const advance = (seconds: number): Promise<void> => letPass(onlooker, seconds)
       await expect(check.run({ store, advance })).resolves.toBeUndefined()
       await store.close()

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { keysWithoutTtl } from './passing-time.fixture.ts'
 import { RedisServer } from './redis-server.fixture.ts'
 import { redisStore } from './redis-store.ts'
+import { patient } from './store-options.fixture.ts'
 
 let server: RedisServer
 let client: Redis
@@ -12,7 +13,7 @@ let store: Store
 beforeAll(async () => {
   server = await RedisServer.start()
   client = server.client()
-  store = redisStore(client)
+  store = redisStore(client, patient)
 })
 beforeEach(() => client.flushall())
 afterAll(async () => {

@@ -1,5 +1,11 @@
 import type { LogFields, Logger } from '@latchkey/core'
 
+/** Limits that a busy machine keeps, where they are not what a test is about. */
+export const patient = { commandTimeoutMs: 30_000, requestTimeoutMs: 60_000 }
+
+/** The same, where a test waits for the end of them. */
+export const lessPatient = { commandTimeoutMs: 3_000, requestTimeoutMs: 3_000 }
+
 /** A logger that keeps its lines. */
 export class KeptLog implements Logger {
   readonly lines: string[] = []
