@@ -15,6 +15,7 @@ export class RedisServer {
   readonly port: number
   readonly folder: string
   #process: ChildProcess | undefined
+  readonly #kill = (): void => void this.#process?.kill('SIGKILL')
 
   private constructor(port: number, folder: string) {
     this.port = port
@@ -31,7 +32,7 @@ export class RedisServer {
   /** A Cluster of one node that has all slots. */
   static async startCluster(): Promise<RedisServer> {
     const server = await RedisServer.start('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
-    const client = server.client()
+    const client = server.client({ maxRetriesPerRequest: 20 })
     await client.cluster('ADDSLOTSRANGE', 0, 16_383)
     while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await delay(20)
     client.disconnect()
@@ -42,9 +43,10 @@ export class RedisServer {
   async run(...settings: readonly string[]): Promise<void> {
     const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '']
     this.#process = spawn('redis-server', [...own, ...settings], { stdio: 'ignore' })
+    // Also where a test fails before it can clean up.
+    process.once('exit', this.#kill)
     const ended = once(this.#process, 'exit').then(() => Promise.reject(new Error('redis-server ended.')))
     await Promise.race([this.#listens(), ended])
-    ended.catch(() => {})
   }
 
   /** A client to look and meddle with. */
@@ -64,11 +66,12 @@ export class RedisServer {
 
   /** Ends the server at once; its folder stays. */
   async kill(): Promise<void> {
-    const process = this.#process
+    const child = this.#process
     this.#process = undefined
-    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return
-    const ended = once(process, 'exit')
-    process.kill('SIGKILL')
+    process.off('exit', this.#kill)
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
     await ended
   }
 
