@@ -30,7 +30,7 @@ export interface Parts {
 export function partsOf(settings: Settings, onLogin: OnLogin | undefined): Parts {
   const { clock, baseUrls, routes, trustedOrigins } = settings
   const log = steadyLogger(settings.log)
-  const store = guardedStore(settings.store, log)
+  const store = guardedStore(settings.store, clock, log)
   const sealer = new Sealer(settings.secrets)
   const events = new Events(log)
   const transport = new Transport({ dispatcher: settings.dispatcher, clock })

@@ -61,7 +61,7 @@ export class WatchedStore {
     const inner = memoryStore({ clock })
     const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
     const watched = Object.fromEntries(ports.map((port) => [port, this.#watch(port, inner[port])]))
-    this.store = guardedStore({ ...inner, ...watched }, log)
+    this.store = guardedStore({ ...inner, ...watched }, clock, log)
   }
 
   get names(): readonly string[] {

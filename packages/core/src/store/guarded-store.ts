@@ -1,26 +1,31 @@
+import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Store } from './store.ts'
+
+/** While a store is away every request fails alike, and a line for each would say no more. */
+const quietSeconds = 60
 
 /**
  * The same store with every failure turned into `store_unavailable`, so that no caller can mistake a failed read for
  * an absent record. The store's own error may quote keys or values: only its name is logged.
  */
-export function guardedStore(store: Store, log: Logger): Store {
+export function guardedStore(store: Store, clock: Clock, log: Logger): Store {
+  const failures = new StoreFailures(clock, log)
   return {
-    sessions: guardedPort(store.sessions, 'sessions', log),
-    grants: guardedPort(store.grants, 'grants', log),
-    leases: guardedPort(store.leases, 'leases', log),
-    usedMarkers: guardedPort(store.usedMarkers, 'usedMarkers', log),
-    subjects: guardedPort(store.subjects, 'subjects', log),
-    users: guardedPort(store.users, 'users', log),
-    appSessions: guardedPort(store.appSessions, 'appSessions', log),
+    sessions: guardedPort(store.sessions, 'sessions', failures),
+    grants: guardedPort(store.grants, 'grants', failures),
+    leases: guardedPort(store.leases, 'leases', failures),
+    usedMarkers: guardedPort(store.usedMarkers, 'usedMarkers', failures),
+    subjects: guardedPort(store.subjects, 'subjects', failures),
+    users: guardedPort(store.users, 'users', failures),
+    appSessions: guardedPort(store.appSessions, 'appSessions', failures),
     durable: store.durable,
     close: () => store.close(),
   }
 }
 
-function guardedPort<Port extends object>(port: Port, name: string, log: Logger): Port {
+function guardedPort<Port extends object>(port: Port, name: string, failures: StoreFailures): Port {
   const guarded = new Map<PropertyKey, unknown>()
   // The proxy's target is empty, because a proxy may not replace the methods of a frozen one.
   return new Proxy({} as Port, {
@@ -34,7 +39,7 @@ function guardedPort<Port extends object>(port: Port, name: string, log: Logger)
         try {
           return await Reflect.apply(member, port, args)
         } catch (error) {
-          throw failed(error, operation, log)
+          throw failures.errorOf(error, operation)
         }
       }
       guarded.set(property, call)
@@ -43,11 +48,36 @@ function guardedPort<Port extends object>(port: Port, name: string, log: Logger)
   })
 }
 
-function failed(error: unknown, operation: string, log: Logger): LatchkeyError {
-  if (LatchkeyError.is(error)) return error
-  const cause = error instanceof Error ? error.name : typeof error
-  log.error({ event: 'store.failed', operation, cause }, 'The store failed.')
-  return storeUnavailable()
+/** Says each kind of failure once a minute, and how often it happened since it was said before. */
+class StoreFailures {
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #kinds = new Map<string, { times: number; saidAt: number }>()
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** What the caller gets for the store's own error. */
+  errorOf(error: unknown, operation: string): LatchkeyError {
+    if (LatchkeyError.is(error)) return error
+    this.#note(operation, error instanceof Error ? error.name : typeof error)
+    return storeUnavailable()
+  }
+
+  #note(operation: string, cause: string): void {
+    const name = `${operation} ${cause}`
+    const now = this.#clock.now()
+    const kind = this.#kinds.get(name) ?? { times: 0, saidAt: Number.NEGATIVE_INFINITY }
+    this.#kinds.set(name, kind)
+    kind.times += 1
+    // Also a clock that was set back must not silence it for long.
+    if (Math.abs(now - kind.saidAt) < quietSeconds) return
+    this.#log.error({ event: 'store.failed', operation, cause, times: kind.times }, 'The store failed.')
+    kind.saidAt = now
+    kind.times = 0
+  }
 }
 
 /** The error of every store failure: nothing was lost, try again. */

@@ -91,7 +91,7 @@ export class VaultFixture {
     for (const name of ['refresh', 'refresh_failed', 'account_ended', 'save_lost'] as const) {
       events.on(name, (event) => this.emitted.push([name, event]))
     }
-    const store = guardedStore(this.store, log)
+    const store = guardedStore(this.store, this.clock, log)
     const vault = new Vault({ store, sealer: new Sealer([processSecret]), clock: this.clock, events, log })
     const client = new ScriptedClient(provider)
     return { vault, client, handle: { ref: this.ref, client, account: { provider: 'example', id: 'ada' } } }
