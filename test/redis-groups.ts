@@ -62,6 +62,20 @@ export class SentinelSet extends RedisGroup {
     return others.length > 0 ? undefined : this.servers.find((server) => String(server.port) === port)
   }
 
+  /** Resolves when every replica that runs has all that the primary has written so far. */
+  async inStep(): Promise<void> {
+    const primary = await this.primary()
+    const written = Number(
+      /master_repl_offset:(\d+)/.exec(String(await primary?.command('INFO', 'replication')))?.[1],
+    )
+    for (const replica of this.servers.filter((server) => server.isRunning && server !== primary)) {
+      await until('the replica is in step', async () => {
+        const info = String(await replica.command('INFO', 'replication'))
+        return Number(/slave_repl_offset:(\d+)/.exec(info)?.[1]) >= written
+      })
+    }
+  }
+
   /** Resolves when the sentinels agree on another, writable primary than this one. */
   async failedOver(from: RedisServer): Promise<RedisServer> {
     let found: RedisServer | undefined

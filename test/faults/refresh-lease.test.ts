@@ -6,6 +6,7 @@ import { ResultsFile } from '../results.ts'
 import { callsOf, isWhole, leases, type Person, recovered, startRig } from './refresh-rig.fixture.ts'
 
 const [leader, other, third] = [0, 1, 2]
+const coolDownSeconds = 10
 const stops = countOf({ everyday: 1, full: 20 })
 const perStop = countOf({ everyday: 4, full: 10 })
 
@@ -87,6 +88,31 @@ describe.skipIf(redisIsMissing)('case 63: a lease is outlived', () => {
     },
     countTimeoutMs,
   )
+
+  it('a server that never answers is given up inside the lease, and nobody else sends meanwhile', async () => {
+    const { apps, people, redis } = await startRig({ count: 2, people: 1 })
+    const { as } = apps.servers
+    const [{ cookie = '', userId = '' } = {}] = people
+    as.faults.always('token', { noHeaders: true })
+    const answers = [leader, other].map((place) => apps.get(place, '/me', cookie))
+    for (const [sends, deadlineSeconds] of [
+      [1, 10],
+      [2, 4],
+    ] as const) {
+      await expect.poll(() => callsOf(apps, userId)).toEqual([sends])
+      expect(await leases(redis)).toHaveLength(1)
+      await apps.advance(deadlineSeconds)
+    }
+    expect(await statusesOf(answers)).toEqual([503, 503])
+    expect([callsOf(apps, userId), await leases(redis)]).toEqual([[2], []])
+    as.faults.clear()
+    await apps.advance(coolDownSeconds)
+    expect(await statusesOf([leader, other].map((place) => apps.get(place, '/me', cookie)))).toEqual([
+      200, 200,
+    ])
+    expect(callsOf(apps, userId)).toEqual([3, 0])
+    expect(await isWhole(apps, other, people)).toBe(true)
+  })
 
   it('whoever comes back after its lease neither sends nor gives the lease of another back', async () => {
     const { apps, people, redis } = await startRig({ count: 3, people: 1 })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Policy } from '@latchkey/testing'
-import { appsOfTest, redisOfTest } from '../integration/apps.fixture.ts'
+import { expect, onTestFinished } from 'vitest'
+import { appsOfTest, leaksIn, redisOfTest } from '../integration/apps.fixture.ts'
 import type { Apps, AppsSetup } from '../integration/apps.ts'
 import { people } from '../integration/fleet.fixture.ts'
 import { contentsOf } from '../redis-contents.ts'
@@ -50,6 +51,9 @@ export async function startRig(
   for (const { id: userId } of users)
     signedIn.push({ userId, cookie: await apps.signIn(userId, setup.count - 1) })
   await apps.expire()
+  onTestFinished(async () => {
+    if (redis.isRunning) expect(await leaksIn(redis, apps.servers.as.marks), 'secrets in Redis').toEqual([])
+  })
   return { redis, apps, people: signedIn }
 }
 

@@ -1,6 +1,7 @@
+import type { FoundSecret, SecretMarks } from '@latchkey/testing'
 import { expect, onTestFinished } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../fault-proxy.ts'
-import { keysForEver } from '../redis-contents.ts'
+import { contentsOf, keysForEver } from '../redis-contents.ts'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../redis-server.ts'
 import { type Apps, type AppsSetup, startApps } from './apps.ts'
 import { Herd } from './herd.ts'
@@ -13,6 +14,12 @@ export async function redisOfTest(options: RedisServerOptions = {}): Promise<Red
     if (server.isRunning) expect(await keysForEver(server), 'keys without a time to live').toEqual([])
   })
   return server
+}
+
+/** Secrets that a thief of this server's data would find. Must be empty. */
+export async function leaksIn(server: RedisServer, marks: SecretMarks): Promise<readonly FoundSecret[]> {
+  const contents = await contentsOf(server)
+  return contents.flatMap(({ key, dump }) => [...marks.findIn(key), ...marks.findIn(dump)])
 }
 
 /** A fault proxy before a port until the end of the test. */
