@@ -1,9 +1,15 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { quantile, type Results, ResultsFile, resultsFolder } from '../results.ts'
 import { root } from './source-files.ts'
 
+const page: {
+  resultsPage(files: readonly Results[]): string
+  readResults(folder: string): readonly Results[]
+} = await import(pathToFileURL(join(root, '.scripts/results.mjs')).href)
 const name = 'results-test'
 const file = join(resultsFolder, `${name}.everyday.json`)
 
@@ -45,5 +51,49 @@ describe('a file of results', () => {
     [[0, 10], 0.9, 9],
   ])('finds the quantile of %j at %s', (values, share, expected) => {
     expect(quantile(values, share)).toBeCloseTo(expected)
+  })
+})
+
+describe('the page of results', () => {
+  const results: Results = {
+    name: 'b',
+    title: 'Herds',
+    counts: 'full',
+    commit: `${'0123456789abcdef'.repeat(3).slice(0, 40)} with changes`,
+    date: '2026-01-02T03:04:05.678Z',
+    versions: { node: '24.0.0', redis: '7.0.15' },
+    machine: 'linux',
+    command: 'npm run test:full',
+    setUp: { processes: 8 },
+    figures: [
+      { figure: 'families killed', count: 3, unit: 'count', min: 0, median: 0, max: 0, bar: '0' },
+      { figure: 'wait', count: 4, unit: 'ms', min: 1, median: 2.5, max: 10 },
+    ],
+  }
+
+  it('has a section for each file, with counts and the spread of the rest', () => {
+    const text = page.resultsPage([results, { ...results, name: 'a', title: 'Kills' }])
+    expect(text.match(/^## .*$/gm)).toEqual(['## Kills', '## Herds'])
+    expect(text).toContain('| families killed | 0 of 3 |     |        |     | 0       |')
+    expect(text).toContain('| wait (ms)       | 4      | 1   | 2.5    | 10  |         |')
+    expect(text).toContain('Commit 0123456789ab with changes, 2026-01-02, node 24.0.0, redis 7.0.15, linux.')
+  })
+
+  it('is made from full counts alone', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-results-'))
+    try {
+      for (const file of ['one.json', 'two.everyday.json'])
+        writeFileSync(join(folder, file), JSON.stringify({ ...results, name: file }))
+      expect(page.readResults(folder).map((one) => one.name)).toEqual(['one.json'])
+      expect(page.readResults(join(folder, 'none'))).toEqual([])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it('is as the script makes it', () => {
+    const file = join(root, 'test/RESULTS.md')
+    if (!existsSync(file)) return
+    expect(readFileSync(file, 'utf8')).toBe(page.resultsPage(page.readResults(resultsFolder)))
   })
 })
