@@ -79,6 +79,8 @@ async function start(settings: AppSettings): Promise<number> {
   }
   app.use(logError, auth.errorHandler)
   const server = createServer(app)
+  // Longer than between two herds: a connection that ends just when it is used again would fail a request.
+  server.keepAliveTimeout = 120_000
   // As many as a herd sends at once.
   await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 2_048 }, resolve))
   running = { auth, server }
