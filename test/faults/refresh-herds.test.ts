@@ -63,7 +63,8 @@ describe.skipIf(redisIsMissing)('herds at an expiry, over one Redis', () => {
       results.count(`families killed, ${name}`, figures.familiesKilled, { of: expiries, bar: '0' })
       results.count(`vault without the live token, ${name}`, stale, { of: expiries, bar: '0' })
       results.samples(`answer to a request of the herd, ${name}`, durationsMs, { unit: 'ms' })
-      expect({ failures, stale }).toEqual({ failures: {}, stale: 0 })
+      const faults = apps.all.flatMap(({ log }) => log.filter(({ level }) => level === 'error'))
+      expect({ failures, stale, faults }).toEqual({ failures: {}, stale: 0, faults: [] })
       expect(figures).toEqual({
         generations: expiries,
         average: '1.000',
