@@ -51,6 +51,8 @@ export class ResultsFile {
   readonly #isFull: boolean
   readonly #setUp: Results['setUp']
   readonly #figures: Figure[] = []
+  /** Of the code that was loaded, whatever is checked out when the run ends. */
+  readonly #commit = commit()
 
   /** @param about `command` is what a reader types to get these figures */
   constructor(about: {
@@ -100,7 +102,7 @@ export class ResultsFile {
       name: this.#name,
       title: this.#title,
       counts: this.#isFull ? 'full' : 'everyday',
-      commit: commit(),
+      commit: this.#commit,
       date: new Date().toISOString(),
       versions: versions(),
       machine: machine(),
