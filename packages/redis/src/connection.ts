@@ -31,7 +31,7 @@ export class Connection {
     this.#settings = settings
     this.#faults = new FaultLog(settings.logger)
     this.#client = ownClient(template, settings.commandTimeoutMs)
-    this.#wire = new Wire(this.#client)
+    this.#wire = new Wire(this.#client, settings.commandTimeoutMs)
     this.#watch()
   }
 

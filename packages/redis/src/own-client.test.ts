@@ -7,8 +7,8 @@ const nowhere = { host: '127.0.0.1', port: 1, lazyConnect: true }
 
 /** What keeps a command from being carried out long after it was given up. */
 const failsFast = {
-  commandTimeout: 500,
-  socketTimeout: 1000,
+  commandTimeout: undefined,
+  socketTimeout: 2000,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: 2000,

@@ -80,9 +80,10 @@ function nodeOptions(
   commandTimeoutMs: number,
 ): NodeOptions {
   return {
-    commandTimeout: commandTimeoutMs,
+    // See Wire: it would fire in a process that was busy.
+    commandTimeout: undefined,
     // A server that says nothing for so long is not waited for: what was written to it would be carried out later.
-    socketTimeout: 2 * commandTimeoutMs,
+    socketTimeout: 4 * commandTimeoutMs,
     connectTimeout: Math.min(connectTimeout, longestConnectMs),
     maxLoadingRetryTime: longestLoadingMs,
     autoResendUnfulfilledCommands: false,

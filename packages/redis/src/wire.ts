@@ -1,4 +1,4 @@
-import { redisError } from './errors.ts'
+import { RedisError, redisError } from './errors.ts'
 import type { RedisClient } from './own-client.ts'
 import type { Script } from './scripts.ts'
 
@@ -8,13 +8,16 @@ export type Argument = string | Buffer | number
 /** Sends to Redis. Replies hold buffers; the client's errors hold keys and values. */
 export class Wire {
   readonly #client: RedisClient
+  readonly #timeoutMs: number
 
-  constructor(client: RedisClient) {
+  /** @param timeoutMs that Redis has for each command. */
+  constructor(client: RedisClient, timeoutMs: number) {
     this.#client = client
+    this.#timeoutMs = timeoutMs
   }
 
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.#client.callBuffer(name, ...args)
+    return answered(this.#client.callBuffer(name, ...args), this.#timeoutMs)
   }
 
   /** Runs a script by its digest; a server that does not know it (restarted, flushed, another node) gets its text. */
@@ -30,4 +33,17 @@ export class Wire {
       return this.command('eval', lua, keys.length, ...keys, ...args)
     }
   }
+}
+
+/**
+ * The client's own timeout would fire first in a process that was busy for so long, although the answers have come: all
+ * that were under way would fail at once. So what has arrived is read before Redis is called silent.
+ */
+function answered(reply: Promise<unknown>, timeoutMs: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new RedisError('TIMEOUT'))
+    const timer = setTimeout(() => setImmediate(late), timeoutMs)
+    const done = (): void => clearTimeout(timer)
+    reply.then(resolve, reject).then(done, done)
+  })
 }
