@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as immediately } from 'node:timers/promises'
 import { RedisError, redisError, refusesWrites } from './errors.ts'
 import { warnOfEviction } from './eviction-policy.ts'
 import { FaultLog } from './fault-log.ts'
@@ -141,16 +141,17 @@ export class Connection {
   }
 }
 
+/** What has arrived is read before the deadline counts, also in a process that was busy when it passed. */
 async function before(deadline: number, asked: Promise<unknown>): Promise<unknown> {
   const timer = new AbortController()
-  const late = delay(Math.max(0, deadline - performance.now()), undefined, { signal: timer.signal })
+  const { signal } = timer
+  const late = async (): Promise<never> => {
+    await delay(Math.max(0, deadline - performance.now()), undefined, { signal })
+    await immediately(undefined, { signal })
+    throw new RedisError('TIMEOUT')
+  }
   try {
-    return await Promise.race([
-      asked,
-      late.then(() => {
-        throw new RedisError('TIMEOUT')
-      }),
-    ])
+    return await Promise.race([asked, late()])
   } finally {
     timer.abort()
   }
