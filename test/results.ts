@@ -102,10 +102,8 @@ export class ResultsFile {
       name: this.#name,
       title: this.#title,
       counts: this.#isFull ? 'full' : 'everyday',
+      ...circumstances(),
       commit: this.#commit,
-      date: new Date().toISOString(),
-      versions: versions(),
-      machine: machine(),
       command: this.#command,
       setUp: this.#setUp,
       figures: this.#figures,
@@ -117,6 +115,11 @@ export class ResultsFile {
     console.log(`${tableOf(results)}\n${path}`)
     return path
   }
+}
+
+/** What every published figure has to name, as it is now. */
+export function circumstances(): Pick<Results, 'commit' | 'date' | 'versions' | 'machine'> {
+  return { commit: commit(), date: new Date().toISOString(), versions: versions(), machine: machine() }
 }
 
 /** The results as a table for a terminal. */
