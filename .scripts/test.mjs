@@ -10,7 +10,7 @@ import { environment, Failure, machineNodeFits, run, tool } from './workspace.mj
 const [isFull, args] = readArguments(process.argv.slice(2))
 const inCI = /^(1|true)$/i.test(process.env.CI ?? '')
 const wantsBrowser = args.length === 0 || args.some((arg) => arg.includes('e2e'))
-const wantsRedis = args.length === 0 || args.some((arg) => /redis|faults|integration|e2e/.test(arg))
+const wantsRedis = args.length === 0 || args.some((arg) => /redis|faults|integration|e2e|bench/.test(arg))
 /** One line for everything that failed outside the test runner's own count. */
 const failures = []
 const counts = { passed: 0, failed: 0, skipped: 0 }
