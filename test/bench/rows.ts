@@ -2,6 +2,7 @@ import type { BenchUser } from './bench-user.ts'
 import type { Contender } from './contender.ts'
 import { type LoadRow, loadRow } from './load-row.ts'
 import type { Row } from './row.ts'
+import { redisCommands } from './rows/redis-commands.ts'
 import { upstreamAnswer } from './upstream-answer.ts'
 
 const me: Pick<Contender, 'answer' | 'answersBegin'> = {
@@ -50,4 +51,4 @@ export const loadRows: readonly LoadRow[] = [
 ]
 
 /** All rows, in the order in which they run. */
-export const rows: readonly Row[] = [...loadRows.map(loadRow)]
+export const rows: readonly Row[] = [...loadRows.map(loadRow), redisCommands]
