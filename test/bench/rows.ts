@@ -2,7 +2,9 @@ import type { BenchUser } from './bench-user.ts'
 import type { Contender } from './contender.ts'
 import { type LoadRow, loadRow } from './load-row.ts'
 import type { Row } from './row.ts'
+import { expiry } from './rows/expiry.ts'
 import { redisCommands } from './rows/redis-commands.ts'
+import { refreshStorm } from './rows/refresh-storm.ts'
 import { upstreamAnswer } from './upstream-answer.ts'
 
 const me: Pick<Contender, 'answer' | 'answersBegin'> = {
@@ -51,4 +53,4 @@ export const loadRows: readonly LoadRow[] = [
 ]
 
 /** All rows, in the order in which they run. */
-export const rows: readonly Row[] = [...loadRows.map(loadRow), redisCommands]
+export const rows: readonly Row[] = [...loadRows.map(loadRow), redisCommands, refreshStorm, expiry]
