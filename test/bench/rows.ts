@@ -3,8 +3,11 @@ import type { Contender } from './contender.ts'
 import { type LoadRow, loadRow } from './load-row.ts'
 import type { Row } from './row.ts'
 import { expiry } from './rows/expiry.ts'
+import { memory } from './rows/memory.ts'
 import { redisCommands } from './rows/redis-commands.ts'
 import { refreshStorm } from './rows/refresh-storm.ts'
+import { signIns } from './rows/sign-ins.ts'
+import { startAndSize } from './rows/start-and-size.ts'
 import { upstreamAnswer } from './upstream-answer.ts'
 
 const me: Pick<Contender, 'answer' | 'answersBegin'> = {
@@ -53,4 +56,12 @@ export const loadRows: readonly LoadRow[] = [
 ]
 
 /** All rows, in the order in which they run. */
-export const rows: readonly Row[] = [...loadRows.map(loadRow), redisCommands, refreshStorm, expiry]
+export const rows: readonly Row[] = [
+  ...loadRows.map(loadRow),
+  redisCommands,
+  refreshStorm,
+  expiry,
+  memory,
+  signIns,
+  startAndSize,
+]
