@@ -8,8 +8,11 @@ const introduction = `# Results
 Measured figures, each with what is needed to get it again: commit, versions, machine, command. Where something is lost,
 the number stands here. Concurrency figures are counts out of so many, never percentages.
 
-This page is made by \`npm run results\` from the files in [results](results), which the commands below write.
+This page is made by \`npm run results\` from the files in [results](results) and, for speed, in \`test/bench/results\`, which the
+commands below write.
 `
+
+const folders = ['test/results', 'test/bench/results']
 
 /** The page of all results: one section for each file, in the order of their names. */
 export function resultsPage(files) {
@@ -17,17 +20,23 @@ export function resultsPage(files) {
   return [introduction, ...sorted.map(section)].join('\n')
 }
 
-/** Every file of results in a folder that was measured with full counts. */
+/** Every file of results that was measured with full counts. */
+export function allResults() {
+  return folders.flatMap((folder) => readResults(join(root, folder)))
+}
+
+/** Those in one folder. */
 export function readResults(folder) {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter(
-    (name) => name.endsWith('.json') && !name.endsWith('.everyday.json'),
+    (name) => name.endsWith('.json') && !/\.(everyday|trial)\.json$/.test(name),
   )
   return names.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
 }
 
-function section({ title, commit, date, versions, machine, command, setUp, figures }) {
-  const list = (entries) => Object.entries(entries).map(([name, value]) => `${name} ${value}`)
+function section({ name, title, commit, date, versions, machine, command, setUp, figures, charts = [] }) {
+  const list = (entries) => Object.entries(entries).map(([what, value]) => `${what} ${value}`)
+  const chart = charts.length > 0 ? `![${title}](bench/results/${name}.svg)\n\n` : ''
   const rows = figures.map(({ figure, count, min, median, max, unit, bar = '' }) =>
     unit === 'count'
       ? [figure, `${min} of ${count}`, '', '', '', bar]
@@ -37,7 +46,7 @@ function section({ title, commit, date, versions, machine, command, setUp, figur
 
 \`${command}\`, ${list(setUp).join(', ')}. Commit ${commit.slice(0, 12)}${commit.slice(40)}, ${date.slice(0, 10)}, ${list(versions).join(', ')}, ${machine}.
 
-${table([['figure', 'count', 'min', 'median', 'max', 'must be'], ...rows])}
+${chart}${table([['figure', 'count', 'min', 'median', 'max', 'must be'], ...rows])}
 `
 }
 
@@ -51,8 +60,7 @@ function table(rows) {
 }
 
 function writePage() {
-  const folder = join(root, 'test', 'results')
-  writeFileSync(join(root, 'test', 'RESULTS.md'), resultsPage(readResults(folder)))
+  writeFileSync(join(root, 'test', 'RESULTS.md'), resultsPage(allResults()))
   console.log('test/RESULTS.md')
 }
 

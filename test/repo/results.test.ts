@@ -9,6 +9,7 @@ import { root } from './source-files.ts'
 const page: {
   resultsPage(files: readonly Results[]): string
   readResults(folder: string): readonly Results[]
+  allResults(): readonly Results[]
 } = await import(pathToFileURL(join(root, '.scripts/results.mjs')).href)
 const name = 'results-test'
 const file = join(resultsFolder, `${name}.everyday.json`)
@@ -79,10 +80,15 @@ describe('the page of results', () => {
     expect(text).toContain('Commit 0123456789ab with changes, 2026-01-02, node 24.0.0, redis 7.0.15, linux.')
   })
 
+  it('shows the chart of a benchmark', () => {
+    const bench = { ...results, name: 'signed-in', charts: [{}] }
+    expect(page.resultsPage([bench])).toContain('\n\n![Herds](bench/results/signed-in.svg)\n\n| figure')
+  })
+
   it('is made from full counts alone', () => {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-results-'))
     try {
-      for (const file of ['one.json', 'two.everyday.json'])
+      for (const file of ['one.json', 'two.everyday.json', 'three.trial.json'])
         writeFileSync(join(folder, file), JSON.stringify({ ...results, name: file }))
       expect(page.readResults(folder).map((one) => one.name)).toEqual(['one.json'])
       expect(page.readResults(join(folder, 'none'))).toEqual([])
@@ -94,6 +100,6 @@ describe('the page of results', () => {
   it('is as the script makes it', () => {
     const file = join(root, 'test/RESULTS.md')
     if (!existsSync(file)) return
-    expect(readFileSync(file, 'utf8')).toBe(page.resultsPage(page.readResults(resultsFolder)))
+    expect(readFileSync(file, 'utf8')).toBe(page.resultsPage(page.allResults()))
   })
 })
