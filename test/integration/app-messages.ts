@@ -4,7 +4,13 @@ import type { NewSession, OAuth2Options } from '@latchkey/express'
 export type StoreAddress =
   /** Its own memory: only for one process. */
   | { readonly kind: 'memory' }
-  | { readonly kind: 'single'; readonly port: number }
+  | {
+      readonly kind: 'single'
+      readonly port: number
+      /** Of the Redis user. */
+      readonly username?: string
+      readonly password?: string
+    }
   | { readonly kind: 'sentinel'; readonly name: string; readonly sentinels: readonly Address[] }
   | { readonly kind: 'cluster'; readonly nodes: readonly Address[] }
 
@@ -46,7 +52,12 @@ export interface AppAnswers {
   readonly release: object
   /** The cookie as a browser sends it. */
   readonly createSession: { readonly cookie: string }
-  readonly usage: { readonly residentBytes: number; readonly cpuMs: number }
+  readonly usage: {
+    readonly residentBytes: number
+    readonly cpuMs: number
+    /** How often the store was called since the start. */
+    readonly storeCalls: number
+  }
 }
 
 /** A question on its way. */

@@ -53,7 +53,11 @@ async function answer(question: AppQuestion): Promise<object> {
       return { cookie: (await running?.auth.createSession(question.session))?.cookie }
     case 'usage': {
       const { user, system } = process.cpuUsage()
-      return { residentBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000 }
+      return {
+        residentBytes: process.memoryUsage.rss(),
+        cpuMs: (user + system) / 1_000,
+        storeCalls: points.calls,
+      }
     }
   }
 }
@@ -88,6 +92,8 @@ async function start(settings: AppSettings): Promise<number> {
 }
 
 function addRoutes(app: Express, auth: Latchkey<'example'>, resourceUrl: string): void {
+  // It never looks at who asks.
+  app.get('/plain', (_req, res) => void res.json({ plain: true }))
   // `x-abort: leave`: the call ends with its visitor.
   app.get('/me', auth.requireLogin(), async (req, res) => {
     const aborter = new AbortController()

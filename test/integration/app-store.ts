@@ -14,8 +14,10 @@ function clientOf(address: Exclude<StoreAddress, { kind: 'memory' }>): Redis | C
   // A template: the store makes its own connection.
   const options = { lazyConnect: true }
   switch (address.kind) {
-    case 'single':
-      return new Redis({ host: '127.0.0.1', port: address.port, ...options })
+    case 'single': {
+      const { kind: _, ...place } = address
+      return new Redis({ host: '127.0.0.1', ...place, ...options })
+    }
     case 'sentinel':
       return new Redis({ name: address.name, sentinels: [...address.sentinels], ...options })
     case 'cluster':

@@ -14,6 +14,8 @@ interface Held {
  * command out, and the process does not know it yet.
  */
 export class StorePoints {
+  /** How often the store was called. */
+  calls = 0
   readonly #held = new Map<StorePoint, Held>()
   readonly #onArrival: (point: StorePoint) => void
 
@@ -50,6 +52,7 @@ export class StorePoints {
         const member: unknown = Reflect.get(port, property)
         if (typeof member !== 'function') return member
         return async (...args: readonly unknown[]): Promise<unknown> => {
+          this.calls += 1
           const command = `${name}.${String(property)}` as const
           await this.#pass(`${command} before`)
           try {
