@@ -38,6 +38,15 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   return proxy
 }
 
+/** The most of these times, in milliseconds and in order, that lie within one second. */
+export function mostPerSecond(times: readonly number[]): number {
+  let first = 0
+  return times.reduce((most, at, index) => {
+    while ((times[first] ?? at) <= at - 1_000) first += 1
+    return Math.max(most, index - first + 1)
+  }, 0)
+}
+
 /** A TCP proxy on 127.0.0.1 with switches for what goes wrong. They work at once, on open connections too. */
 export class FaultProxy implements AsyncDisposable {
   readonly port: number
@@ -73,11 +82,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** The most connections that were accepted within one second. */
   get mostAcceptedPerSecond(): number {
-    let first = 0
-    return this.acceptedAt.reduce((most, at, index) => {
-      while ((this.acceptedAt[first] ?? at) <= at - 1_000) first += 1
-      return Math.max(most, index - first + 1)
-    }, 0)
+    return mostPerSecond(this.acceptedAt)
   }
 
   /** What goes wrong in one direction from now on; `{}` nothing any more. */
