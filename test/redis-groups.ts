@@ -11,6 +11,14 @@ import {
 /** First and last slot, and the address of the primary. */
 type SlotRange = readonly [from: number, to: number, primary: readonly [host: string, port: number]]
 
+/** A slot on its way from node to node. */
+export interface SlotMove {
+  /** Takes so many keys over; answers how many there were. */
+  readonly moveKeys: (most?: number) => Promise<number>
+  /** All keys are there: the slot belongs to the new node. */
+  readonly end: () => Promise<void>
+}
+
 const slots = 16_384
 const nodeTimeoutMs = 2_000
 
@@ -161,6 +169,32 @@ export class RedisCluster extends RedisGroup {
     const owner = this.all.find(({ port }) => port === range?.[2][1])
     if (owner === undefined) throw new Error('Nobody owns the slot of this key.')
     return owner
+  }
+
+  /**
+   * Begins to move the slot of this key to another node. Keys go over by {@link SlotMove.moveKeys}; until the end, both
+   * nodes answer for the slot.
+   */
+  async moveSlot(key: string, to: RedisServer): Promise<SlotMove> {
+    const from = await this.ownerOf(key)
+    if (from === to) throw new Error('The slot is there already.')
+    const slot = Number(await from.command('CLUSTER', 'KEYSLOT', key))
+    const [fromId, toId] = await Promise.all([from, to].map((node) => node.command('CLUSTER', 'MYID')))
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(fromId))
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(toId))
+    return {
+      moveKeys: async (most = 1_000) => {
+        const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, most)) as readonly string[]
+        if (keys.length === 0) return 0
+        await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 10_000, 'KEYS', ...keys)
+        return keys.length
+      },
+      end: async () => {
+        // The new owner first, so that no node ever sends for the slot to one that does not know it.
+        for (const node of [to, from, ...this.all.filter((one) => one !== to && one !== from)])
+          if (node.isRunning) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', String(toId))
+      },
+    }
   }
 
   /** Resolves when every node that runs says that the cluster is whole. */
