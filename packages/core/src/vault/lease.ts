@@ -21,11 +21,19 @@ export class Lease {
     this.#clock = clock
   }
 
-  /** True when this lease is held afterwards. An unanswered take is settled by reading the owner back. */
+  /**
+   * True when this lease is held afterwards. An unanswered take is settled by reading the owner back.
+   * @throws {LatchkeyError} `store_unavailable`: also when nobody holds it, because there is nobody to wait for then.
+   */
   async take(): Promise<boolean> {
     const taken = await this.#leases
       .take(this.#ref, this.owner, leaseSeconds)
-      .catch(async () => (await this.#leases.owner(this.#ref)) === this.owner)
+      .catch(async (error: unknown) => {
+        const owner = await this.#leases.owner(this.#ref)
+        // Redis still reads where it refuses writes: READONLY, NOREPLICAS, MISCONF, OOM.
+        if (owner === undefined) throw error
+        return owner === this.owner
+      })
     if (taken) this.#extendLater()
     return taken
   }

@@ -293,6 +293,16 @@ describe('Vault.fresh, across processes', () => {
     expect(await fixture.store.leases.owner(fixture.ref)).toBeUndefined()
   })
 
+  it('fails at once when the store refuses the take and nobody holds the lease', async () => {
+    const fixture = new VaultFixture({}, (call, moment) => {
+      if (call === 'leases.take' && moment === 'before') throw new Error('only reads are answered')
+    })
+    await expired(fixture)
+    const fresh = fixture.vault.fresh(fixture.handle, need)
+    await expect(fresh).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(fixture.client.sent).toEqual([])
+  })
+
   it('leaves a refresh ahead of expiry to whoever holds the lease', async () => {
     const fixture = new VaultFixture()
     await fixture.signIn()
