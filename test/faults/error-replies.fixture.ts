@@ -96,7 +96,9 @@ async function loading({ redis, admin }: FaultSite): Promise<() => Promise<unkno
   await admin.eval("for i = 1, 4000 do redis.call('SET', 'other:' .. i, 'v', 'EX', 600) end", 0)
   await redis.stop()
   const started = redis.start()
-  await until('it loads', async () => String(await redis.command('GET', 'a').catch(String)).includes('LOADING'))
+  await until('it loads', async () =>
+    String(await redis.command('GET', 'a').catch(String)).includes('LOADING'),
+  )
   return () => started
 }
 
@@ -117,8 +119,9 @@ async function passwordWanted({ admin, proxy }: FaultSite): Promise<() => Promis
   return () => admin.config('SET', 'requirepass', '')
 }
 
-/** Lines of `redis.conf` that the replies need. */
+/** Lines of `redis.conf` that the replies need; a user that is set up later would be gone after a restart. */
 export const errorConfig = {
+  user: 'latchkey on >password ~* +@all',
   // Microseconds for each key; and it answers while it loads.
   'key-load-delay': 1_000,
   'loading-process-events-interval-bytes': 1_024,

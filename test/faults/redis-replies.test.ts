@@ -17,7 +17,6 @@ type Site = FaultSite & Omit<Cast, 'place'>
 async function startSite(): Promise<Site> {
   const redis = await redisOfTest({ keeps: 'snapshot', config: errorConfig })
   const admin = adminOfTest(redis)
-  await admin.acl('SETUSER', 'latchkey', 'on', '>password', '~*', '+@all')
   const proxy = await proxyOfTest(redis.port)
   const users = named(4)
   const apps = await appsOfTest({

@@ -1,40 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { appsOfTest } from '../integration/apps.fixture.ts'
-import type { Apps } from '../integration/apps.ts'
-import { people as named } from '../integration/fleet.fixture.ts'
 import { countOf, countTimeoutMs } from '../integration/run-counts.fixture.ts'
-import { type RedisCluster, startCluster } from '../redis-groups.ts'
+import type { RedisCluster } from '../redis-groups.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
-import { type Asker, askerOfTest, lostOf, servedAgain, signInPeople } from './asks.fixture.ts'
+import { lostOf, servedAgain } from './asks.fixture.ts'
+import { keyOf, startClusterRig } from './cluster-rig.fixture.ts'
 import { PacedLoad } from './paced-load.fixture.ts'
-import { callsOf, type Person } from './refresh-rig.fixture.ts'
+import { callsOf } from './refresh-rig.fixture.ts'
 
 const moves = countOf({ everyday: 10, full: 500 })
 const perSecond = 100
-
-interface ClusterRig {
-  readonly cluster: RedisCluster
-  readonly apps: Apps
-  readonly asker: Asker
-  readonly people: readonly Person[]
-}
-
-async function startClusterRig(count: number): Promise<ClusterRig> {
-  const cluster = await startCluster()
-  onTestFinished(() => cluster.close())
-  const apps = await appsOfTest({
-    count: 2,
-    store: { kind: 'cluster', nodes: cluster.addresses },
-    server: { users: named(count), policy: { rotate: true, reuseKillsFamily: true } },
-  })
-  return { cluster, apps, asker: askerOfTest(), people: await signInPeople(apps, count) }
-}
-
-/** A key in the slot of somebody's session. */
-function keyOf({ cookie }: Person): string {
-  const [locator = ''] = cookie.split('=').at(-1)?.split('.') ?? []
-  return `lk:{${locator}}:s`
-}
 
 async function otherThanOwner(cluster: RedisCluster, key: string): Promise<RedisServer> {
   const owner = await cluster.ownerOf(key)

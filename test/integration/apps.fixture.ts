@@ -5,6 +5,7 @@ import { contentsOf, keysForEver } from '../redis-contents.ts'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../redis-server.ts'
 import { type Apps, type AppsSetup, startApps } from './apps.ts'
 import { Herd } from './herd.ts'
+import { countTimeoutMs } from './run-counts.fixture.ts'
 
 /** A Redis server until the end of the test. No key in it may stay for ever. */
 export async function redisOfTest(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -40,7 +41,7 @@ export async function appsOfTest(setup: AppsSetup): Promise<Apps> {
     const endings = await apps.close()
     expect([...started, ...apps.leaks()], 'secrets in what the processes printed').toEqual([])
     expect(new Set(endings), 'exit codes').toEqual(new Set(endings.length === 0 ? [] : [0]))
-  })
+  }, countTimeoutMs)
   return apps
 }
 
