@@ -75,7 +75,7 @@ export class Asker {
         if (isServed(reply, userId)) return 'served'
         return outcomeOf(statusCode, answered)
       })
-      .catch((error: unknown): Outcome => `wrong: ${(error as { readonly code?: unknown }).code ?? error}`) // of undici
+      .catch((error: unknown): Outcome => `wrong: ${reasonOf(error)}`) // of undici
     return { outcome, ms: performance.now() - startedAt }
   }
 
@@ -111,6 +111,12 @@ export class Asker {
     this.#pools.set(app, pool)
     return pool
   }
+}
+
+/** Of undici's errors the code; of a request that was given up its name. */
+function reasonOf(error: unknown): unknown {
+  if (error instanceof DOMException) return error.name
+  return error instanceof Error && 'code' in error ? error.code : error
 }
 
 /** What a status that is not the wanted one is worth. */
