@@ -29,7 +29,8 @@ export async function startOutageRig(setup: {
   const apps = await appsOfTest({
     count: setup.processes,
     store: { kind: 'single', port: proxy.port },
-    server: { users: named(setup.people), policy: { rotate: true, reuseKillsFamily: true } },
+    // One more, who has never been here.
+    server: { users: named(setup.people + 1), policy: { rotate: true, reuseKillsFamily: true } },
   })
   const people = await signInPeople(apps, setup.people)
   const [person] = people
