@@ -48,6 +48,8 @@ async function sentinelSet(): Promise<Place> {
     outage: async () => {
       const primary = await set.primary()
       if (primary === undefined) throw new Error('The set has no primary.')
+      // What a failover forgets is case 73.
+      await set.inStep()
       await primary.kill()
       await set.failedOver(primary)
       return performance.now()
