@@ -58,7 +58,7 @@ export class OpenedSessions {
 
   /** Epoch seconds at which a session expires for good, where this process has opened it before. */
   expiresAt(locator: string): number | undefined {
-    return this.#opened.get(locator)?.record.expiresAt
+    return this.#opened.peek(locator)?.record.expiresAt
   }
 
   forget(locator: string): void {

@@ -1,10 +1,24 @@
 import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
+import type { NamesOf } from '../input/known-names.ts'
 import type { Logger } from '../log.ts'
 import type { Store } from './store.ts'
 
 /** While a store is away every request fails alike, and a line for each would say no more. */
 const quietSeconds = 60
+
+/** The parts of a store that have methods. */
+type PortName = Exclude<keyof Store, 'durable' | 'close'>
+
+const methods: { readonly [Name in PortName]: NamesOf<Store[Name]> } = {
+  sessions: { read: true, peek: true, write: true, delete: true },
+  grants: { read: true, create: true, observe: true, commit: true, delete: true },
+  leases: { take: true, extend: true, release: true, owner: true, writeAttempt: true },
+  usedMarkers: { take: true },
+  subjects: { join: true, admit: true, leave: true, count: true, end: true, notBefore: true, members: true },
+  users: { read: true, write: true },
+  appSessions: { read: true, write: true, delete: true },
+}
 
 /**
  * The same store with every failure turned into `store_unavailable`, so that no caller can mistake a failed read for
@@ -12,40 +26,41 @@ const quietSeconds = 60
  */
 export function guardedStore(store: Store, clock: Clock, log: Logger): Store {
   const failures = new StoreFailures(clock, log)
+  const guarded = <Name extends PortName>(name: Name): Store[Name] =>
+    guardedPort(store[name], name, Object.keys(methods[name]), failures)
   return {
-    sessions: guardedPort(store.sessions, 'sessions', failures),
-    grants: guardedPort(store.grants, 'grants', failures),
-    leases: guardedPort(store.leases, 'leases', failures),
-    usedMarkers: guardedPort(store.usedMarkers, 'usedMarkers', failures),
-    subjects: guardedPort(store.subjects, 'subjects', failures),
-    users: guardedPort(store.users, 'users', failures),
-    appSessions: guardedPort(store.appSessions, 'appSessions', failures),
+    sessions: guarded('sessions'),
+    grants: guarded('grants'),
+    leases: guarded('leases'),
+    usedMarkers: guarded('usedMarkers'),
+    subjects: guarded('subjects'),
+    users: guarded('users'),
+    appSessions: guarded('appSessions'),
     durable: store.durable,
     close: () => store.close(),
   }
 }
 
-function guardedPort<Port extends object>(port: Port, name: string, failures: StoreFailures): Port {
-  const guarded = new Map<PropertyKey, unknown>()
-  // The proxy's target is empty, because a proxy may not replace the methods of a frozen one.
-  return new Proxy({} as Port, {
-    get(_target, property) {
-      const known = guarded.get(property)
-      if (known !== undefined) return known
-      const member: unknown = Reflect.get(port, property)
-      if (typeof member !== 'function') return member
-      const operation = `${name}.${String(property)}`
-      const call = async (...args: readonly unknown[]): Promise<unknown> => {
-        try {
-          return await Reflect.apply(member, port, args)
-        } catch (error) {
-          throw failures.errorOf(error, operation)
-        }
+// Plain functions that are made once: a proxy would be asked for the method again at each of a request's commands.
+function guardedPort<Port extends object>(
+  port: Port,
+  name: string,
+  names: readonly string[],
+  failures: StoreFailures,
+): Port {
+  const target: object = port
+  const guarded = names.map((method) => {
+    const operation = `${name}.${method}`
+    const call = async (...args: readonly unknown[]): Promise<unknown> => {
+      try {
+        return await Reflect.apply(Reflect.get(target, method), target, args)
+      } catch (error) {
+        throw failures.errorOf(error, operation)
       }
-      guarded.set(property, call)
-      return call
-    },
+    }
+    return [method, call]
   })
+  return Object.fromEntries(guarded) as Port // a function for every method of the port
 }
 
 /** Says each kind of failure once a minute, and how often it happened since it was said before. */

@@ -16,6 +16,11 @@ export class LruMap<Value> {
     return value
   }
 
+  /** A look that does not count as use. */
+  peek(key: string): Value | undefined {
+    return this.#entries.get(key)
+  }
+
   set(key: string, value: Value): void {
     this.#entries.delete(key)
     this.#entries.set(key, value)
