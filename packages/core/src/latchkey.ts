@@ -91,8 +91,8 @@ export class Latchkey<Id extends string = string> {
     return this.#parts.log
   }
 
-  /** Answers a request on one of our own paths; `undefined` for every other. */
-  route(request: PlainRequest): Promise<Reply | undefined> {
+  /** Answers a request on one of our own paths; `undefined` for every other, mostly without a promise. */
+  route(request: PlainRequest): Promise<Reply | undefined> | undefined {
     return this.#parts.flows.route(request)
   }
 

@@ -33,6 +33,8 @@ type Handler = (request: PlainRequest) => Promise<Reply>
 export class Flows {
   readonly #context: FlowContext
   readonly #handlers: ReadonlyMap<string, Handler>
+  /** What the login and the callback paths of providers begin with that are only known when asked for. */
+  readonly #openPrefixes: readonly [login: string, callback: string]
 
   constructor(parts: FlowParts) {
     const { sealer, clock, log, settings } = parts
@@ -41,24 +43,21 @@ export class Flows {
     const revocations = new Revocations({ ...parts, background })
     this.#context = { ...parts, transactions, background, revocations }
     this.#handlers = this.#configuredHandlers()
+    const { prefix, callback } = settings.routes
+    this.#openPrefixes = [`${loginPath(settings)}/`, `${prefix}${callback}/`]
   }
 
   /**
-   * Answers a request on one of our paths, failures included; `undefined` when the path is not exactly one of them.
-   * Rejects only with errors that are about the program.
+   * Answers a request on one of our paths, failures included; `undefined` when the path is not exactly one of them: at
+   * once where that is plain, because nearly every request is the app's own. Rejects only with errors that are about
+   * the program.
    */
-  async route(request: PlainRequest): Promise<Reply | undefined> {
+  route(request: PlainRequest): Promise<Reply | undefined> | undefined {
     const path = pathOf(request.url)
-    try {
-      const handler = this.#handlers.get(path) ?? (await this.#handlerOfResolvedProvider(path))
-      if (handler === undefined) return undefined
-      if (request.method === 'GET' && isPrefetch(request)) return nothingYet()
-      return await handler(request)
-    } catch (error) {
-      const reply = LatchkeyError.is(error) ? failureReply(error, request, this.#context.settings) : undefined
-      if (reply === undefined) throw error
-      return reply
-    }
+    const handler = this.#handlers.get(path)
+    if (handler === undefined && !this.#openPrefixes.some((prefix) => path.startsWith(prefix)))
+      return undefined
+    return this.#answer(request, path, handler)
   }
 
   /** The answer that begins a login, for code that asks for one. See {@link startLogin}. */
@@ -123,6 +122,23 @@ export class Flows {
     return this.#context.background.close()
   }
 
+  async #answer(
+    request: PlainRequest,
+    path: string,
+    configured: Handler | undefined,
+  ): Promise<Reply | undefined> {
+    try {
+      const handler = configured ?? (await this.#handlerOfResolvedProvider(path))
+      if (handler === undefined) return undefined
+      if (request.method === 'GET' && isPrefetch(request)) return nothingYet()
+      return await handler(request)
+    } catch (error) {
+      const reply = LatchkeyError.is(error) ? failureReply(error, request, this.#context.settings) : undefined
+      if (reply === undefined) throw error
+      return reply
+    }
+  }
+
   #configuredHandlers(): ReadonlyMap<string, Handler> {
     const { settings } = this.#context
     const { routes, providers } = settings
@@ -154,10 +170,7 @@ export class Flows {
   /** Providers that are only known when asked for have the standard paths. */
   async #handlerOfResolvedProvider(path: string): Promise<Handler | undefined> {
     const { settings } = this.#context
-    const [login, callbackId] = [
-      `${loginPath(settings)}/`,
-      `${settings.routes.prefix}${settings.routes.callback}/`,
-    ]
+    const [login, callbackId] = this.#openPrefixes
     const purpose = steps.find((step) => path.startsWith(login) && path.endsWith(`/${step}`))
     const loginId = idBehind(login, purpose === undefined ? path : path.slice(0, -purpose.length - 1))
     const id = loginId ?? idBehind(callbackId, path)
