@@ -1,6 +1,7 @@
 import { RedisError, redisError } from './errors.ts'
 import type { RedisClient } from './own-client.ts'
 import type { Script } from './scripts.ts'
+import { SharedWrites } from './shared-writes.ts'
 
 /** What goes to Redis beside a command's name. */
 export type Argument = string | Buffer | number
@@ -8,15 +9,18 @@ export type Argument = string | Buffer | number
 /** Sends to Redis. Replies hold buffers; the client's errors hold keys and values. */
 export class Wire {
   readonly #client: RedisClient
+  readonly #writes: SharedWrites
   readonly #timeoutMs: number
 
   /** @param timeoutMs that Redis has for each command. */
   constructor(client: RedisClient, timeoutMs: number) {
     this.#client = client
+    this.#writes = new SharedWrites(client)
     this.#timeoutMs = timeoutMs
   }
 
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
+    this.#writes.join()
     return answered(this.#client.callBuffer(name, ...args), this.#timeoutMs)
   }
 
