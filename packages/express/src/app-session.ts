@@ -1,10 +1,11 @@
 import { promisify } from 'node:util'
 import type { Logger } from '@latchkey/core'
 import type { AppSessionParts, AppSessionSettings } from '@latchkey/core/adapter'
-import type { Request, RequestHandler, Response } from 'express'
+import type { Request, Response } from 'express'
 import session from 'express-session'
 import { PortStore } from './port-store.ts'
-import { SessionView } from './session-view.ts'
+import type { RequestStates } from './request-state.ts'
+import { SessionView, type SessionViewParts, sessionAccessors } from './session-view.ts'
 
 /**
  * The app's own session: express-session over the same store as everything else. Without its cookie and untouched it
@@ -13,14 +14,16 @@ import { SessionView } from './session-view.ts'
 export class AppSession {
   readonly #settings: AppSessionSettings
   readonly #log: Logger
-  readonly #handler: RequestHandler
-  readonly #views = new WeakMap<Request, SessionView>()
+  readonly #states: RequestStates
+  readonly #viewParts: SessionViewParts
+  readonly #defineOn: (req: Request) => void
 
-  constructor({ settings, store }: AppSessionParts, log: Logger) {
+  constructor({ settings, store }: AppSessionParts, states: RequestStates, log: Logger) {
     const { secrets, cookieName, cookieMaxAgeSeconds, secure, idleSeconds } = settings
     this.#settings = settings
     this.#log = log
-    this.#handler = session({
+    this.#states = states
+    const handler = session({
       store: new PortStore(store, idleSeconds),
       secret: [...secrets],
       name: cookieName,
@@ -29,26 +32,25 @@ export class AppSession {
       rolling: false,
       cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: cookieMaxAgeSeconds * 1000 },
     })
+    const onLateError = (): void =>
+      log.error({ event: 'app_session.save_failed' }, 'req.session could not be saved.')
+    this.#viewParts = { handler, secure, onLateError }
+    this.#defineOn = sessionAccessors((req) => states.of(req).session)
   }
 
   /** Gives the request its `session`, unless the app mounted a session of its own before. Never rejects. */
   async attach(req: Request, res: Response): Promise<void> {
-    if (this.#views.has(req) || 'session' in req) return
-    const view = new SessionView({
-      req,
-      res,
-      handler: this.#handler,
-      secure: this.#settings.secure,
-      onLateError: () =>
-        this.#log.error({ event: 'app_session.save_failed' }, 'req.session could not be saved.'),
-    })
-    this.#views.set(req, view)
+    const state = this.#states.of(req)
+    if (state.session !== undefined || 'session' in req) return
+    const view = new SessionView(this.#viewParts, req, res)
+    state.session = view
+    this.#defineOn(req)
     if (this.#hasCookie(req)) await view.load()
   }
 
   /** True when the answer may show or set what is in the session: the app looked, and there was or is something. */
   shows(req: Request): boolean {
-    return this.#views.get(req)?.isShown ?? false
+    return this.#states.of(req).session?.isShown ?? false
   }
 
   /** At sign-in: what stands under the kept keys moves to a new id, the rest goes. */
@@ -72,7 +74,7 @@ export class AppSession {
     change: (current: Request['session']) => Promise<void>,
   ): Promise<void> {
     await this.attach(req, res)
-    const view = this.#views.get(req)
+    const view = this.#states.of(req).session
     if (view === undefined || (!view.isStarted && !this.#hasCookie(req))) return
     try {
       if (view.session) await change(view.session)

@@ -4,6 +4,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'exp
 import { AppSession } from './app-session.ts'
 import { errorHandler } from './error-handler.ts'
 import { Mounting } from './mounting.ts'
+import { RequestStates } from './request-state.ts'
 import { requireLogin } from './require-login.ts'
 import { SharedCaches } from './shared-caches.ts'
 import { plainRequest, requireUnanswered, writeReply } from './translate.ts'
@@ -74,7 +75,7 @@ class ExpressAdapter<Id extends string> {
   constructor(core: Core<Id>) {
     const { appSession, paths, log } = core
     this.#core = core
-    this.#appSession = appSession && new AppSession(appSession, log)
+    this.#appSession = appSession && new AppSession(appSession, new RequestStates(), log)
     this.#mounting = new Mounting({ paths, ownsSession: appSession !== undefined, log })
     this.requireLogin = (requirement = {}) => requireLogin(core, requirement)
     this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, async () => reply))

@@ -4,10 +4,8 @@ import type { Request, RequestHandler, Response } from 'express'
 const members = ['session', 'sessionID', 'sessionStore'] as const
 type Member = (typeof members)[number]
 
-/** What {@link SessionView} works with. */
+/** What {@link SessionView} works with, for all requests. */
 export interface SessionViewParts {
-  readonly req: Request
-  readonly res: Response
   /** express-session's middleware. */
   readonly handler: RequestHandler
   /** Whether cookies are `Secure`: by `baseUrl`, since a proxy may have ended TLS. */
@@ -23,31 +21,18 @@ export interface SessionViewParts {
  */
 export class SessionView {
   readonly #parts: SessionViewParts
-  readonly #view: Request
+  readonly #req: Request
+  readonly #res: Response
+  #made: Request | undefined
   #state: 'untouched' | 'started' | 'failed' = 'untouched'
   #failure: unknown
   #isLookedAt = false
   #broughtData = false
 
-  /** Defines `session`, `sessionID` and `sessionStore` on the request. */
-  constructor(parts: SessionViewParts) {
+  constructor(parts: SessionViewParts, req: Request, res: Response) {
     this.#parts = parts
-    this.#view = Object.create(parts.req, {
-      secure: { value: parts.secure },
-      ...Object.fromEntries(members.map((name) => [name, ownValue(undefined)])),
-    })
-    for (const name of members) {
-      const read = (receiver: unknown): unknown => this.#readFor(receiver, name)
-      const write = (value: unknown): void => this.#write(name, value)
-      Object.defineProperty(parts.req, name, {
-        configurable: true,
-        enumerable: true,
-        get() {
-          return read(this)
-        },
-        set: write,
-      })
-    }
+    this.#req = req
+    this.#res = res
   }
 
   /** True once anything looked at the session or it was loaded. */
@@ -70,11 +55,35 @@ export class SessionView {
     return new Promise((resolve) => this.#start(resolve))
   }
 
+  /** What `receiver`, the request or what inherits from it, shows as this member. */
+  readFor(receiver: unknown, name: Member): unknown {
+    // express-session itself looks, after it deleted what it had there.
+    if (receiver === this.#made) return undefined
+    this.#isLookedAt = true
+    return this.#read(name)
+  }
+
+  /** What the app assigns to this member. */
+  write(name: Member, value: unknown): void {
+    this.#isLookedAt = true
+    if (this.#state === 'untouched') this.#state = 'started'
+    Object.defineProperty(this.#view, name, ownValue(value))
+  }
+
+  // Only made when it is used: an object that others inherit from is slow to work with ever after.
+  get #view(): Request {
+    this.#made ??= Object.create(this.#req, {
+      secure: { value: this.#parts.secure },
+      ...Object.fromEntries(members.map((name) => [name, ownValue(undefined)])),
+    }) as Request // which it inherits from
+    return this.#made
+  }
+
   #start(whenRead: () => void): void {
-    const { handler, res, onLateError } = this.#parts
+    const { handler, onLateError } = this.#parts
     this.#state = 'started'
     let isRead = false
-    void handler(this.#view, res, (error?: unknown) => {
+    void handler(this.#view, this.#res, (error?: unknown) => {
       // express-session calls a second time when it could not save.
       if (isRead) return onLateError()
       isRead = true
@@ -87,24 +96,37 @@ export class SessionView {
     })
   }
 
-  #readFor(receiver: unknown, name: Member): unknown {
-    // express-session itself looks, after it deleted what it had there.
-    if (receiver === this.#view) return undefined
-    this.#isLookedAt = true
-    return this.#read(name)
-  }
-
   #read(name: Member): unknown {
     if (this.#state === 'failed') throw this.#failure
     // Without a cookie nothing has to be read, and express-session is done at once.
     if (this.#state === 'untouched') this.#start(() => {})
     return Object.hasOwn(this.#view, name) ? this.#view[name] : undefined
   }
+}
 
-  #write(name: Member, value: unknown): void {
-    this.#isLookedAt = true
-    if (this.#state === 'untouched') this.#state = 'started'
-    Object.defineProperty(this.#view, name, ownValue(value))
+/**
+ * Makes what defines `session`, `sessionID` and `sessionStore` on a request, and there leads to its view. All requests
+ * share the accessors: with some of their own, no two requests would be alike to V8, and all code that works with them
+ * slow.
+ *
+ * @param viewOf the view of a request, or of the one that an object inherits from.
+ */
+export function sessionAccessors(viewOf: (req: Request) => SessionView | undefined): (req: Request) => void {
+  const accessors = members.map((name): [Member, PropertyDescriptor & ThisType<Request>] => [
+    name,
+    {
+      configurable: true,
+      enumerable: true,
+      get() {
+        return viewOf(this)?.readFor(this, name)
+      },
+      set(value: unknown) {
+        viewOf(this)?.write(name, value)
+      },
+    },
+  ])
+  return (req) => {
+    for (const [name, accessor] of accessors) Object.defineProperty(req, name, accessor)
   }
 }
 

@@ -1,0 +1,29 @@
+import type { Request } from 'express'
+import type { SessionView } from './session-view.ts'
+
+/** What one instance of Latchkey keeps of one request. */
+export class RequestState {
+  /** The app's own session, where it is ours. */
+  session: SessionView | undefined
+}
+
+/** What a request carries, as far as it is of this file. */
+type Carrier = Record<symbol, RequestState | undefined>
+
+/**
+ * Keeps a state on each request, in a hidden property: a WeakMap costs half a microsecond per request and entry, and
+ * more at each garbage collection. Every instance has its own key, so that several can share an app.
+ */
+export class RequestStates {
+  readonly #key = Symbol('latchkey')
+
+  /** The state of a request, or of the one that an object inherits from. */
+  of(req: Request): RequestState {
+    const carrier = req as unknown as Carrier // the key is known here alone
+    const known = carrier[this.#key]
+    if (known !== undefined) return known
+    const state = new RequestState()
+    Object.defineProperty(carrier, this.#key, { value: state })
+    return state
+  }
+}
