@@ -48,11 +48,6 @@ export class AppSession {
     if (this.#hasCookie(req)) await view.load()
   }
 
-  /** True when the answer may show or set what is in the session: the app looked, and there was or is something. */
-  shows(req: Request): boolean {
-    return this.#states.of(req).session?.isShown ?? false
-  }
-
   /** At sign-in: what stands under the kept keys moves to a new id, the rest goes. */
   async renew(req: Request, res: Response): Promise<void> {
     await this.#change(req, res, async (current) => {

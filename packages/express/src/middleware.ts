@@ -6,7 +6,7 @@ import { errorHandler } from './error-handler.ts'
 import { Mounting } from './mounting.ts'
 import { RequestStates } from './request-state.ts'
 import { requireLogin } from './require-login.ts'
-import { SharedCaches } from './shared-caches.ts'
+import { guardSharedCaches } from './shared-caches.ts'
 import { plainRequest, requireUnanswered, writeReply } from './translate.ts'
 
 /** What an app uses of core as it is. */
@@ -69,13 +69,12 @@ class ExpressAdapter<Id extends string> {
   readonly #core: Core<Id>
   readonly #appSession: AppSession | undefined
   readonly #mounting: Mounting
-  readonly #sharedCaches = new SharedCaches()
-  readonly #opened = new WeakSet<Request>()
+  readonly #states = new RequestStates()
 
   constructor(core: Core<Id>) {
     const { appSession, paths, log } = core
     this.#core = core
-    this.#appSession = appSession && new AppSession(appSession, new RequestStates(), log)
+    this.#appSession = appSession && new AppSession(appSession, this.#states, log)
     this.#mounting = new Mounting({ paths, ownsSession: appSession !== undefined, log })
     this.requireLogin = (requirement = {}) => requireLogin(core, requirement)
     this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, async () => reply))
@@ -84,8 +83,9 @@ class ExpressAdapter<Id extends string> {
   /** True when the request goes on to the app; false when it is answered. */
   async handle(req: Request, res: Response, self: RequestHandler): Promise<boolean> {
     this.#mounting.check(req, self)
-    if (this.#opened.has(req)) return true
-    this.#watch(req, res)
+    const state = this.#states.of(req)
+    if (state.isOpened) return true
+    guardSharedCaches(res, state)
     const request = plainRequest(req)
     const reply = await this.#core.route(request)
     if (reply !== undefined) {
@@ -97,24 +97,23 @@ class ExpressAdapter<Id extends string> {
       this.#core.open(
         request,
         (make) => this.#answer(req, res, make),
-        () => this.#sharedCaches.keepOut(res),
+        () => {
+          state.isPrivate = true
+        },
       ),
       this.#appSession?.attach(req, res),
     ])
     req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
-    this.#opened.add(req)
+    state.isOpened = true
     return true
-  }
-
-  #watch(req: Request, res: Response): void {
-    this.#sharedCaches.watch(res, () => this.#appSession?.shows(req) ?? false)
   }
 
   async #answer(req: Request, res: Response, make: () => Promise<Reply>): Promise<void> {
     requireUnanswered(res)
     const reply = await make()
-    this.#watch(req, res) // not yet, when something failed before us
-    this.#sharedCaches.keepOut(res)
+    const state = this.#states.of(req)
+    guardSharedCaches(res, state) // not yet, when something failed before us
+    state.isPrivate = true
     if (reply.appSession === 'renew') await this.#appSession?.renew(req, res)
     if (reply.appSession === 'destroy') await this.#appSession?.destroy(req, res)
     writeReply(res, reply)

@@ -3,6 +3,12 @@ import type { SessionView } from './session-view.ts'
 
 /** What one instance of Latchkey keeps of one request. */
 export class RequestState {
+  /** `req.oauth` is there. */
+  isOpened = false
+  /** The answer depends on who asked, whatever is in the app's session. */
+  isPrivate = false
+  /** Somebody waits for the head of the answer. */
+  isWatched = false
   /** The app's own session, where it is ours. */
   session: SessionView | undefined
 }
@@ -11,8 +17,9 @@ export class RequestState {
 type Carrier = Record<symbol, RequestState | undefined>
 
 /**
- * Keeps a state on each request, in a hidden property: a WeakMap costs half a microsecond per request and entry, and
- * more at each garbage collection. Every instance has its own key, so that several can share an app.
+ * Keeps a state on each request, in a hidden property. WeakMaps and WeakSets in its place, one per fact, took a third of
+ * the CPU time of a request, most of it in garbage collection. Every instance has its own key, so that several can share
+ * an app.
  */
 export class RequestStates {
   readonly #key = Symbol('latchkey')
