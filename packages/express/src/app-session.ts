@@ -38,14 +38,17 @@ export class AppSession {
     this.#defineOn = sessionAccessors((req) => states.of(req).session)
   }
 
-  /** Gives the request its `session`, unless the app mounted a session of its own before. Never rejects. */
-  async attach(req: Request, res: Response): Promise<void> {
+  /**
+   * Gives the request its `session`, unless the app mounted a session of its own before. Resolves when it is read, and
+   * never rejects; `undefined` when there is nothing to read, as for most requests, which then wait for nothing.
+   */
+  attach(req: Request, res: Response): Promise<void> | undefined {
     const state = this.#states.of(req)
-    if (state.session !== undefined || 'session' in req) return
+    if (state.session !== undefined || 'session' in req) return undefined
     const view = new SessionView(this.#viewParts, req, res)
     state.session = view
     this.#defineOn(req)
-    if (this.#hasCookie(req)) await view.load()
+    return this.#hasCookie(req) ? view.load() : undefined
   }
 
   /** At sign-in: what stands under the kept keys moves to a new id, the rest goes. */

@@ -92,17 +92,17 @@ class ExpressAdapter<Id extends string> {
       await this.#answer(req, res, async () => reply)
       return false
     }
+    const opening = this.#core.open(
+      request,
+      (make) => this.#answer(req, res, make),
+      () => {
+        state.isPrivate = true
+      },
+    )
     // Both reads leave at once and share a round trip.
-    const [oauth] = await Promise.all([
-      this.#core.open(
-        request,
-        (make) => this.#answer(req, res, make),
-        () => {
-          state.isPrivate = true
-        },
-      ),
-      this.#appSession?.attach(req, res),
-    ])
+    const reading = this.#appSession?.attach(req, res)
+    const oauth = await opening
+    if (reading !== undefined) await reading
     req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
     state.isOpened = true
     return true
