@@ -1,4 +1,4 @@
-import type { NewSession, OAuth2Options } from '@latchkey/express'
+import type { LatchkeyOptions, NewSession, OAuth2Options } from '@latchkey/express'
 
 /** Where an app process keeps its records. */
 export type StoreAddress =
@@ -20,14 +20,26 @@ export interface Address {
   readonly port: number
 }
 
+/** How an app keeps its users signed in: with Latchkey, or by hand as many apps do today. */
+export type AppKind = 'latchkey' | 'today'
+
+/** Options of Latchkey that some tests set. */
+export type AppOptions = Pick<LatchkeyOptions<'example'>, 'keepAccounts' | 'signIn'>
+
 /** Everything that an app process is told at its start; secrets too, which must be in no argument and no variable. */
 export interface AppSettings {
+  readonly kind: AppKind
   readonly baseUrl: string
   readonly secrets: readonly string[]
   readonly provider: OAuth2Options<'example'>
+  /** A second provider, whose accounts can be linked. */
+  readonly other?: OAuth2Options<'other'>
+  readonly options: AppOptions
   /** What the app's routes call for their user. */
   readonly resourceUrl: string
   readonly store: StoreAddress
+  /** Each command of the store waits so many milliseconds at most, before it and after it: another time each time. */
+  readonly storeDelayMs: number
   /** How far its clock is ahead of the system's. */
   readonly advancedSeconds: number
 }

@@ -2,20 +2,36 @@ import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { type Latchkey, type Logger, latchkey, oauth2, type RequestOAuth } from '@latchkey/express'
+import {
+  type Latchkey,
+  type Logger,
+  latchkey,
+  type NewSession,
+  oauth2,
+  type RequestOAuth,
+} from '@latchkey/express'
 import { TestClock } from '@latchkey/testing'
 import express, { type ErrorRequestHandler, type Express } from 'express'
 import type { AppCall, AppNews, AppQuestion, AppSettings } from './app-messages.ts'
+import { addMemberRoutes } from './app-routes.ts'
 import { openStore } from './app-store.ts'
+import { delayed } from './delayed-store.ts'
 import { StorePoints } from './store-points.ts'
+import { startTodayApp } from './today-app.ts'
 
 // An app in a process of its own. Its parent sends the settings and asks for what a test needs; each line that the app
 // logs is one line of JSON on the standard output. It ends at SIGTERM, as an app that is deployed anew, or with its
 // parent.
 
+interface RunningApp {
+  readonly server: Server
+  createSession?(session: NewSession<'example'>): Promise<{ readonly cookie: string }>
+  close(): Promise<void>
+}
+
 const clock = new TestClock()
 const points = new StorePoints((arrivedAt) => tell({ arrivedAt }))
-let running: { readonly auth: Latchkey<'example'>; readonly server: Server } | undefined
+let running: RunningApp | undefined
 
 process.on('message', async ({ id, question }: AppCall) => {
   try {
@@ -26,9 +42,9 @@ process.on('message', async ({ id, question }: AppCall) => {
 })
 process.on('disconnect', () => process.exit(1))
 process.once('SIGTERM', async () => {
-  const { server, auth } = running ?? {}
+  const { server } = running ?? {}
   await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())))
-  await auth?.close()
+  await running?.close()
   process.exit(0)
 })
 
@@ -50,7 +66,7 @@ async function answer(question: AppQuestion): Promise<object> {
       points.release(question.point)
       return {}
     case 'createSession':
-      return { cookie: (await running?.auth.createSession(question.session))?.cookie }
+      return { cookie: (await running?.createSession?.(question.session))?.cookie }
     case 'usage': {
       const { user, system } = process.cpuUsage()
       return {
@@ -64,34 +80,44 @@ async function answer(question: AppQuestion): Promise<object> {
 
 async function start(settings: AppSettings): Promise<number> {
   await clock.advance(settings.advancedSeconds)
-  const logger = jsonLogger()
-  const auth = latchkey({
-    baseUrl: settings.baseUrl,
-    secret: settings.secrets,
-    providers: [oauth2(settings.provider)],
-    store: points.along(openStore(settings.store, clock, logger)),
-    clock,
-    logger,
-  })
   const app = express()
   app.get('/healthz', (_req, res) => void res.json({ pid: process.pid }))
-  app.use(auth)
-  addRoutes(app, auth, settings.resourceUrl)
-  const logError: ErrorRequestHandler = (error, _req, _res, next) => {
-    log('error', { event: 'app.error' }, inspect(error, { depth: Infinity, showHidden: true }))
-    next(error)
-  }
-  app.use(logError, auth.errorHandler)
+  const parts =
+    settings.kind === 'today' ? await startTodayApp(app, settings, clock) : useLatchkey(app, settings)
   const server = createServer(app)
   // Longer than between two herds: a connection that ends just when it is used again would fail a request.
   server.keepAliveTimeout = 120_000
   // As many as a herd sends at once.
   await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 2_048 }, resolve))
-  running = { auth, server }
+  running = { server, ...parts }
   return (server.address() as AddressInfo).port // a TCP server has no other kind of address
 }
 
-function addRoutes(app: Express, auth: Latchkey<'example'>, resourceUrl: string): void {
+function useLatchkey(app: Express, settings: AppSettings): Omit<RunningApp, 'server'> {
+  const logger = jsonLogger()
+  const store = delayed(openStore(settings.store, clock, logger), settings.storeDelayMs)
+  const { provider, other } = settings
+  const auth = latchkey<'example' | 'other'>({
+    ...settings.options,
+    baseUrl: settings.baseUrl,
+    secret: settings.secrets,
+    providers: [oauth2(provider), ...(other === undefined ? [] : [oauth2(other)])],
+    store: points.along(store),
+    clock,
+    logger,
+  })
+  app.use(auth)
+  addRoutes(app, auth, settings.resourceUrl)
+  addMemberRoutes(app, auth, settings.resourceUrl)
+  const logError: ErrorRequestHandler = (error, _req, _res, next) => {
+    log('error', { event: 'app.error' }, inspect(error, { depth: Infinity, showHidden: true }))
+    next(error)
+  }
+  app.use(logError, auth.errorHandler)
+  return { createSession: (session) => auth.createSession(session), close: () => auth.close() }
+}
+
+function addRoutes(app: Express, auth: Latchkey<'example' | 'other'>, resourceUrl: string): void {
   // It never looks at who asks.
   app.get('/plain', (_req, res) => void res.json({ plain: true }))
   // `x-abort: leave`: the call ends with its visitor.

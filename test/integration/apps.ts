@@ -13,7 +13,7 @@ import {
   UserAgent,
 } from '@latchkey/testing'
 import type { Ending } from '../guarded-child.ts'
-import type { AppSettings, StoreAddress } from './app-messages.ts'
+import type { AppKind, AppOptions, AppSettings, StoreAddress } from './app-messages.ts'
 import { AppProcess } from './app-process.ts'
 
 /** Where browsers find the app, whichever process answers. */
@@ -34,6 +34,15 @@ export interface AppsSetup {
   readonly server?: Partial<AuthorizationServerOptions>
   /** Fields of the preset, such as endpoints behind a proxy; a function: by the servers. */
   readonly provider?: (servers: AppServers) => Partial<OAuth2Options<'example'>>
+  /** @default 'latchkey' */
+  readonly kind?: AppKind
+  readonly options?: AppOptions
+  /** Accounts of a second client of the same server can be linked. @default false */
+  readonly hasOther?: boolean
+  /** Asked at each start of a process. @default one for all */
+  readonly secrets?: (place: number) => readonly string[]
+  /** See `AppSettings`. @default 0 */
+  readonly storeDelayMs?: number
 }
 
 /** The servers around the processes, in the process of the test. */
@@ -44,12 +53,17 @@ export interface AppServers {
 }
 
 const client = { clientId: 'example-client', clientSecret: 'example-client-secret' }
+/** The client of the second provider. */
+export const otherClient = { clientId: 'other-client', clientSecret: 'other-client-secret' } as const
 
 /** Starts an emulated authorization server, a resource server and the processes of one app. */
 export async function startApps(setup: AppsSetup): Promise<Apps> {
   const clock = new TestClock()
   const as = await startAuthorizationServer({
-    clients: [{ ...client, redirectUris: [`${publicOrigin}/callback/example`] }],
+    clients: [
+      { ...client, redirectUris: [`${publicOrigin}/callback/example`] },
+      { ...otherClient, redirectUris: [`${publicOrigin}/callback/other`] },
+    ],
     clock,
     accessTokenLifetimeSeconds: tokenLifetimeSeconds,
     ...setup.server,
@@ -106,6 +120,13 @@ export class Apps implements AsyncDisposable {
     if (this.#advancedSeconds > before) await app.advance(this.#advancedSeconds - before)
     this.#members[place] = app
     return app
+  }
+
+  /** Deploys this place anew: the new process serves before the old one is asked to end. Resolves when it has ended. */
+  async restart(place: number): Promise<Ending> {
+    const old = this.at(place)
+    await this.replace(place)
+    return old.stop()
   }
 
   /** Lets time pass everywhere. No request should be under way: the clocks move one after the other. */
@@ -175,24 +196,29 @@ export class Apps implements AsyncDisposable {
   }
 
   #settings(place: number): AppSettings {
-    const { store, provider } = this.#setup
+    const { store, provider, secrets, hasOther = false, ...setup } = this.#setup
     const { as, rs } = this.servers
+    const given = secrets?.(place)
+    for (const secret of given ?? []) as.marks.add('secret', secret)
+    const common = {
+      authorizationEndpoint: as.endpoints.authorization,
+      tokenEndpoint: as.endpoints.token,
+      revocationEndpoint: as.endpoints.revocation,
+      userinfo: as.endpoints.userinfo,
+      scope: ['read'],
+      resourceOrigins: [rs.origin],
+    }
+    const other = { ...common, id: 'other', ...otherClient, revocation: 'token' } as const
     return {
+      kind: setup.kind ?? 'latchkey',
       baseUrl: publicOrigin,
-      secrets: [this.#secret],
-      provider: {
-        id: 'example',
-        ...client,
-        authorizationEndpoint: as.endpoints.authorization,
-        tokenEndpoint: as.endpoints.token,
-        revocationEndpoint: as.endpoints.revocation,
-        userinfo: as.endpoints.userinfo,
-        scope: ['read'],
-        resourceOrigins: [rs.origin],
-        ...provider?.(this.servers),
-      },
+      secrets: given ?? [this.#secret],
+      provider: { id: 'example', ...client, ...common, ...provider?.(this.servers) },
+      ...(hasOther && { other }),
+      options: setup.options ?? {},
       resourceUrl: `${rs.origin}/me`,
       store: typeof store === 'function' ? store(place) : store,
+      storeDelayMs: setup.storeDelayMs ?? 0,
       advancedSeconds: this.#advancedSeconds,
     }
   }

@@ -2,9 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { AuthorizationServer } from '@latchkey/testing'
 import { afterEach } from 'vitest'
-
-/** Names whose token has to come with a request. Set by the app's test route from its own request. */
-export const ownerHeader = 'x-expected-owner'
+import { ownerHeader } from './owner-header.ts'
 
 const running: OwnerCheckingApi[] = []
 

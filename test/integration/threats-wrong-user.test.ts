@@ -7,7 +7,8 @@ import type { Request, Response } from 'express'
 import { describe, expect, it } from 'vitest'
 import { people } from './fleet.fixture.ts'
 import { events, type Harness, startHarness } from './harness.fixture.ts'
-import { type OwnerCheckingApi, ownerHeader, startOwnerCheckingApi } from './owner-checking-api.fixture.ts'
+import { type OwnerCheckingApi, startOwnerCheckingApi } from './owner-checking-api.fixture.ts'
+import { ownerHeader } from './owner-header.ts'
 import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 
 interface Outcome {
