@@ -32,6 +32,8 @@ export class Schedule {
   readonly #waiting: (Step & { readonly go: () => void })[] = []
   #isOn = false
   #news = 0
+  /** Commands that a store is carrying out: a real one takes its time. */
+  #underWay = 0
 
   /** @param clock frozen: it moves with the schedule. */
   constructor(clock: TestClock) {
@@ -67,7 +69,13 @@ export class Schedule {
           if (typeof command !== 'function') return command
           return async (...args: readonly unknown[]): Promise<unknown> => {
             await this.step(`${port}.${String(property)}`)
-            return Reflect.apply(command, inner, args)
+            this.#underWay += 1
+            try {
+              return await Reflect.apply(command, inner, args)
+            } finally {
+              this.#underWay -= 1
+              this.#news += 1
+            }
           }
         },
       })
@@ -123,7 +131,7 @@ export class Schedule {
     let seen = this.#news
     for (let quiet = 0; quiet < quietTurns; quiet += 1) {
       await new Promise<void>((resolve) => setImmediate(resolve))
-      if (seen === this.#news) continue
+      if (seen === this.#news && this.#underWay === 0) continue
       seen = this.#news
       quiet = 0
     }
