@@ -167,12 +167,31 @@ describe.skipIf(redisIsMissing)('case 66: the save after a rotation fails', () =
     await expectSavedOnce(rig, person)
   })
 
-  it('a process that is asked to end while Redis is away gives up, says so once, and ends', async () => {
+  it('a process that is asked to end while Redis is away ends when Redis is back, and has saved what it holds', async () => {
     const rig = await startProxied(0)
     const { apps, people, proxies } = rig
     const [person = nobody] = people
     expect(new Set(await goAwayBeforeSave(rig, person, proxies))).toEqual(new Set([200]))
-    expect(await apps.at(first).stop()).toBe(0)
+    const tries = await apps.at(first).hold('grants.commit after')
+    const ending = apps.at(first).stop()
+    // It has tried in vain since it was asked to end.
+    await tries.arrivals(1)
+    await heal(proxies)
+    await tries.release()
+    expect(await ending).toBe(0)
+    expect(apps.at(first).events('vault.save_lost')).toEqual([])
+    expect((await recovered(apps, second, person.cookie)).status).toBe(200)
+    await expectSavedOnce(rig, person)
+  })
+
+  it('a process that is asked to end and finds no Redis for 60 s gives up, says so once, and ends', async () => {
+    const rig = await startProxied(0)
+    const { apps, people, proxies } = rig
+    const [person = nobody] = people
+    expect(new Set(await goAwayBeforeSave(rig, person, proxies))).toEqual(new Set([200]))
+    const ending = apps.at(first).stop()
+    await apps.at(first).advance(longestHoldSeconds + 1)
+    expect(await ending).toBe(0)
     expect(apps.at(first).events('vault.save_lost')).toHaveLength(1)
     expect(callsOf(apps, person.userId)).toEqual([1, 0])
   })

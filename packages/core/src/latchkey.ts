@@ -223,7 +223,10 @@ export class Latchkey<Id extends string = string> {
     }
   }
 
-  /** Saves what is not saved yet and closes what Latchkey opened; never a client or dispatcher that was passed in. */
+  /**
+   * Saves what is not saved yet and closes what Latchkey opened; never a client or dispatcher that was passed in. Takes
+   * up to a minute while the store is away and a rotated token waits to be saved.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

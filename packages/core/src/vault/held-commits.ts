@@ -18,6 +18,8 @@ export type HeldCommitEnd = 'committed' | 'moved' | 'gone' | 'lost'
 
 interface Waiting extends HeldCommit {
   readonly giveUp: Deadline
+  /** Resolves when it is answered or given up. */
+  readonly done: Promise<void>
   readonly ended: (end: HeldCommitEnd) => void
   cancelRetry: () => void
 }
@@ -36,7 +38,15 @@ export class HeldCommits {
   /** Tries the commit again every second until it is answered. `ended` is called once. */
   hold(commit: HeldCommit, ended: (end: HeldCommitEnd) => void): void {
     const giveUp = new Deadline(this.#clock, giveUpAfterMs)
-    const waiting: Waiting = { ...commit, giveUp, ended, cancelRetry: () => {} }
+    let resolve = (): void => {}
+    const done = new Promise<void>((isDone) => {
+      resolve = isDone
+    })
+    const end = (how: HeldCommitEnd): void => {
+      ended(how)
+      resolve()
+    }
+    const waiting: Waiting = { ...commit, giveUp, done, ended: end, cancelRetry: () => {} }
     this.#waiting.set(grantName(commit.ref), waiting)
     this.#retryLater(waiting)
   }
@@ -54,9 +64,11 @@ export class HeldCommits {
     if (this.#isWaiting(waiting)) throw storeUnavailable()
   }
 
-  /** Tries everything once more, at once: for a graceful shutdown. What fails now is lost. */
+  /** Tries everything at once, and goes on until each is answered or given up: for a graceful shutdown. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#waiting.values()].map((waiting) => this.#try(waiting, { lastTime: true })))
+    const waiting = [...this.#waiting.values()]
+    await Promise.all(waiting.map((one) => this.#try(one, { lastTime: one.giveUp.isOver })))
+    await Promise.all(waiting.map(({ done }) => done))
   }
 
   #retryLater(waiting: Waiting): void {

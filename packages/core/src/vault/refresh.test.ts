@@ -417,6 +417,34 @@ describe('step 9: the store is gone between answer and commit', () => {
     expect(fixture.clock.pending).toBe(0)
   })
 
+  it('a graceful shutdown while the store is away ends with the save, when the store is back', async () => {
+    const { fixture, back } = await storeAwayAfterAnswer()
+    await fixture.vault.fresh(fixture.handle, need)
+    let isClosed = false
+    const closed = fixture.vault.close().then(() => {
+      isClosed = true
+    })
+    await fixture.pass(20)
+    expect([isClosed, fixture.emitted]).toEqual([false, []])
+    back()
+    await fixture.pass(1.3)
+    await closed
+    const other = fixture.process()
+    expect(await other.vault.read(other.handle)).toMatchObject({ tokens: { refreshToken: 'refresh-2' } })
+    expect(fixture.clock.pending).toBe(0)
+  })
+
+  it('a graceful shutdown gives up when the 60 seconds are over', async () => {
+    const { fixture } = await storeAwayAfterAnswer()
+    await fixture.vault.fresh(fixture.handle, need)
+    await fixture.pass(50)
+    const closed = fixture.vault.close()
+    await fixture.pass(12)
+    await closed
+    expect(fixture.emitted).toEqual([['save_lost', { provider: 'example', accountId: 'ada' }]])
+    expect(fixture.clock.pending).toBe(0)
+  })
+
   it('revokes what it held when the user signed out meanwhile', async () => {
     const { fixture, back } = await storeAwayAfterAnswer()
     await fixture.vault.fresh(fixture.handle, need)
