@@ -41,6 +41,8 @@ export interface AppsSetup {
   readonly hasOther?: boolean
   /** Asked at each start of a process. @default one for all */
   readonly secrets?: (place: number) => readonly string[]
+  /** What the app's routes call for their user. @default the resource server */
+  readonly resourceUrl?: string
   /** See `AppSettings`. @default 0 */
   readonly storeDelayMs?: number
 }
@@ -70,7 +72,7 @@ export async function startApps(setup: AppsSetup): Promise<Apps> {
   })
   const accepts = (token: string) => {
     const grant = as.introspect(token)
-    return grant && { sub: grant.userId ?? grant.clientId }
+    return grant && { sub: grant.userId ?? grant.clientId, scope: grant.scope, audience: grant.audience }
   }
   const rs = await startResourceServer({ accepts, clock, marks: as.marks })
   const apps = new Apps(setup, { as, rs, clock })
@@ -199,6 +201,7 @@ export class Apps implements AsyncDisposable {
     const { store, provider, secrets, hasOther = false, ...setup } = this.#setup
     const { as, rs } = this.servers
     const given = secrets?.(place)
+    const resourceUrl = setup.resourceUrl ?? `${rs.origin}/me`
     for (const secret of given ?? []) as.marks.add('secret', secret)
     const common = {
       authorizationEndpoint: as.endpoints.authorization,
@@ -206,7 +209,7 @@ export class Apps implements AsyncDisposable {
       revocationEndpoint: as.endpoints.revocation,
       userinfo: as.endpoints.userinfo,
       scope: ['read'],
-      resourceOrigins: [rs.origin],
+      resourceOrigins: [new URL(resourceUrl).origin],
     }
     const other = { ...common, id: 'other', ...otherClient, revocation: 'token' } as const
     return {
@@ -216,7 +219,7 @@ export class Apps implements AsyncDisposable {
       provider: { id: 'example', ...client, ...common, ...provider?.(this.servers) },
       ...(hasOther && { other }),
       options: setup.options ?? {},
-      resourceUrl: `${rs.origin}/me`,
+      resourceUrl,
       store: typeof store === 'function' ? store(place) : store,
       storeDelayMs: setup.storeDelayMs ?? 0,
       advancedSeconds: this.#advancedSeconds,
