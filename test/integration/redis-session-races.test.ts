@@ -9,6 +9,7 @@ import { refreshFigures } from './herd.ts'
 import { seededRandom } from './return-to-corpus.fixture.ts'
 import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 import {
+  answered,
   type Fault,
   type FaultKind,
   faultsOf,
@@ -48,6 +49,8 @@ interface Outcome {
   readonly races: number
   readonly acts: Readonly<Record<string, number>>
   readonly faults: readonly Fault[]
+  /** Requests that were told to come again: the store was too slow. */
+  readonly unavailable: number
   /** What Redis held of sessions when all had ended. */
   readonly left: readonly string[]
 }
@@ -63,6 +66,7 @@ async function runRaces(
   const acts: Record<string, number> = {}
   const faults: Fault[] = []
   const left: string[] = []
+  let unavailable = 0
   for (let done = 0; done < races; done += atOnce) {
     const users = people(Math.min(atOnce, races - done))
     const jars = await Promise.all(users.map(({ id }) => prepared(meeting, id)))
@@ -70,7 +74,8 @@ async function runRaces(
     const raced = await Promise.all(
       users.map(({ id }, index) => raceOf(meeting, id, jars[index], planOf(random, repertoire))),
     )
-    for (const { act, isDone } of raced.flatMap(({ windows }) => windows)) {
+    for (const { act, isDone, status } of raced.flatMap(({ windows }) => windows)) {
+      if (status === 503) unavailable += 1
       const name = isDone ? act : `${act} (not done)`
       acts[name] = (acts[name] ?? 0) + 1
     }
@@ -78,7 +83,7 @@ async function runRaces(
     faults.push(...batch.flatMap((one) => faultsOf(one, kind)), ...(await tokenFaults(apps, batch)))
     left.push(...(await leftAfter(batch)))
   }
-  return { races, acts, faults, left }
+  return { races, acts, faults, unavailable, left }
 }
 
 function raceOf(
@@ -96,7 +101,7 @@ async function endEverybody(apps: Apps, batch: readonly Observed[]): Promise<rea
   // A link whose session has ended meanwhile signs in with the other account.
   const users = batch.flatMap(({ race }) => [`example:${race.userId}`, `other:${race.userId}`])
   const ended = users.map((user, index) =>
-    apps.get(index % processes, `/end/user/${user}`, '', { method: 'POST' }),
+    answered(() => apps.get(index % processes, `/end/user/${user}`, '', { method: 'POST' })),
   )
   expect(new Set((await Promise.all(ended)).map(({ status }) => status))).toEqual(new Set([200]))
   const jars = batch.flatMap(({ race, renewed }) => [race.before, ...renewed.map(({ jar }) => jar)])
@@ -104,11 +109,19 @@ async function endEverybody(apps: Apps, batch: readonly Observed[]): Promise<rea
   return dead.filter((is) => !is).map(() => 'a cookie of an ended user')
 }
 
-function publish(results: ResultsFile, { races, faults }: Outcome, apps: Apps, who: string, bar?: '0'): void {
+function publish(
+  results: ResultsFile,
+  { races, faults, unavailable, acts }: Outcome,
+  apps: Apps,
+  who: string,
+  bar?: '0',
+): void {
   for (const kind of kinds) {
     const of = { of: races, ...(bar !== undefined && { bar }) }
     results.count(`${who}: ${kind}`, faults.filter((fault) => fault.kind === kind).length, of)
   }
+  const requests = Object.values(acts).reduce((sum, count) => sum + count, 0)
+  results.count(`${who}: answered 503, come again`, unavailable, { of: requests })
   const { familiesKilled, most } = refreshFigures(apps.servers.as)
   const grants = { of: apps.servers.as.grants().length, ...(bar !== undefined && { bar }) }
   results.count(`${who}: grants ended by a spent refresh token`, familiesKilled, grants)
@@ -116,7 +129,6 @@ function publish(results: ResultsFile, { races, faults }: Outcome, apps: Apps, w
 }
 
 describe.skipIf(redisIsMissing)('sessions raced at 4 processes over Redis', () => {
-  const counts = { everyday: 60, full: 10_000 }
   const results = new ResultsFile({
     name: 'session-races',
     title: 'Parallel requests of one browser at 4 processes: sessions, data and tokens (cases 33, 34, 37)',
@@ -145,7 +157,7 @@ describe.skipIf(redisIsMissing)('sessions raced at 4 processes over Redis', () =
       const { redis, apps } = await start('latchkey')
       const setUp = {
         kind: 'latchkey',
-        races: countOf(counts),
+        races: countOf({ everyday: 60, full: 10_000 }),
         repertoire: [...common, 'signs out', 'signs out everywhere'],
       } as const
       const outcome = await runRaces(apps, setUp, async (batch) => [
@@ -166,7 +178,8 @@ describe.skipIf(redisIsMissing)('sessions raced at 4 processes over Redis', () =
     'the same with express-session, connect-redis and a refresh by hand: published, nothing is expected',
     async () => {
       const { apps } = await start('today')
-      const setUp = { kind: 'today', races: countOf(counts), repertoire: common } as const
+      const races = countOf({ everyday: 60, full: 1_000 })
+      const setUp = { kind: 'today', races, repertoire: common } as const
       const outcome = await runRaces(apps, setUp, async () => [])
       console.log(`${outcome.races} races: ${JSON.stringify(outcome.acts)}`)
       publish(results, outcome, apps, 'express-session')
