@@ -143,8 +143,9 @@ async function linked(browser: UserAgent, userId: string): Promise<PageResponse>
   return page
 }
 
-function isDone(act: ActName, { status, text, url }: PageResponse): boolean {
+function isDone(act: ActName, { status, url }: PageResponse): boolean {
   if (act === 'signs in again') return status === 200 && url === `${publicOrigin}/whoami`
-  if (act === 'links an account') return status === 200 && text.includes('"other"')
+  // Whether the account is still there is another window's doing.
+  if (act === 'links an account') return status === 200 && url === `${publicOrigin}/accounts`
   return [200, 303].includes(status)
 }
