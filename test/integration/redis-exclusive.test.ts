@@ -2,6 +2,7 @@ import type { Store } from '@latchkey/express'
 import { redisStore } from '@latchkey/redis'
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { keysForEver } from '../redis-contents.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
 import { redisOfTest } from './apps.fixture.ts'
@@ -12,7 +13,7 @@ import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 
 /** As an app opens it. The time of the store is the system's, and that of the devices runs ahead of it. */
 function storeOn({ port }: RedisServer): () => Store {
-  return () => redisStore(new Redis({ host: '127.0.0.1', port, lazyConnect: true }))
+  return () => redisStore(new Redis({ host: '127.0.0.1', port, lazyConnect: true }), patient)
 }
 
 describe.skipIf(redisIsMissing)('two devices of one user at EXBO, over Redis', () => {
