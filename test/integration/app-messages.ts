@@ -1,4 +1,5 @@
 import type { LatchkeyOptions, NewSession, OAuth2Options } from '@latchkey/express'
+import type { RedisStoreOptions } from '@latchkey/redis'
 
 /** Where an app process keeps its records. */
 export type StoreAddress =
@@ -26,6 +27,9 @@ export type AppKind = 'latchkey' | 'today'
 /** Options of Latchkey that some tests set. */
 export type AppOptions = Pick<LatchkeyOptions<'example'>, 'keepAccounts' | 'signIn'>
 
+/** How long a store waits for Redis. */
+export type StoreTimeouts = Pick<RedisStoreOptions, 'commandTimeoutMs' | 'requestTimeoutMs'>
+
 /** Everything that an app process is told at its start; secrets too, which must be in no argument and no variable. */
 export interface AppSettings {
   readonly kind: AppKind
@@ -40,6 +44,8 @@ export interface AppSettings {
   readonly store: StoreAddress
   /** Each command of the store waits so many milliseconds at most, before it and after it: another time each time. */
   readonly storeDelayMs: number
+  /** How long Redis has; absent: as in an app. */
+  readonly storeOptions: StoreTimeouts
   /** How far its clock is ahead of the system's. */
   readonly advancedSeconds: number
 }

@@ -32,6 +32,8 @@ interface RunningApp {
 const clock = new TestClock()
 const points = new StorePoints((arrivedAt) => tell({ arrivedAt }))
 let running: RunningApp | undefined
+/** Requests that are not answered yet. */
+let underWay = 0
 
 process.on('message', async ({ id, question }: AppCall) => {
   try {
@@ -43,7 +45,10 @@ process.on('message', async ({ id, question }: AppCall) => {
 process.on('disconnect', () => process.exit(1))
 process.once('SIGTERM', async () => {
   const { server } = running ?? {}
+  // A connection that has not asked anything yet, or is kept by a client that went away, would hold the end up.
+  const sweep = setInterval(() => underWay === 0 && server?.closeAllConnections(), 50)
   await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())))
+  clearInterval(sweep)
   await running?.close()
   process.exit(0)
 })
@@ -84,7 +89,12 @@ async function start(settings: AppSettings): Promise<number> {
   app.get('/healthz', (_req, res) => void res.json({ pid: process.pid }))
   const parts =
     settings.kind === 'today' ? await startTodayApp(app, settings, clock) : useLatchkey(app, settings)
-  const server = createServer(app)
+  const server = createServer(app).on('request', (_req, res) => {
+    underWay += 1
+    res.once('close', () => {
+      underWay -= 1
+    })
+  })
   // Longer than between two herds: a connection that ends just when it is used again would fail a request.
   server.keepAliveTimeout = 120_000
   // As many as a herd sends at once.
@@ -95,7 +105,10 @@ async function start(settings: AppSettings): Promise<number> {
 
 function useLatchkey(app: Express, settings: AppSettings): Omit<RunningApp, 'server'> {
   const logger = jsonLogger()
-  const store = delayed(openStore(settings.store, clock, logger), settings.storeDelayMs)
+  const store = delayed(
+    openStore(settings.store, clock, { ...settings.storeOptions, logger }),
+    settings.storeDelayMs,
+  )
   const { provider, other } = settings
   const auth = latchkey<'example' | 'other'>({
     ...settings.options,

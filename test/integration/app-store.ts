@@ -1,13 +1,17 @@
 import { type Logger, memoryStore, type Store } from '@latchkey/express'
-import { redisStore } from '@latchkey/redis'
+import { type RedisStoreOptions, redisStore } from '@latchkey/redis'
 import type { TestClock } from '@latchkey/testing'
 import { Cluster, Redis } from 'ioredis'
 import type { StoreAddress } from './app-messages.ts'
 
 /** The store of an app process, as an app would set it up. */
-export function openStore(address: StoreAddress, clock: TestClock, logger: Logger): Store {
+export function openStore(
+  address: StoreAddress,
+  clock: TestClock,
+  options: RedisStoreOptions & { readonly logger: Logger },
+): Store {
   if (address.kind === 'memory') return memoryStore({ clock })
-  return redisStore(clientOf(address), { logger })
+  return redisStore(clientOf(address), options)
 }
 
 function clientOf(address: Exclude<StoreAddress, { kind: 'memory' }>): Redis | Cluster {

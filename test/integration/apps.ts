@@ -13,7 +13,7 @@ import {
   UserAgent,
 } from '@latchkey/testing'
 import type { Ending } from '../guarded-child.ts'
-import type { AppKind, AppOptions, AppSettings, StoreAddress } from './app-messages.ts'
+import type { AppKind, AppOptions, AppSettings, StoreAddress, StoreTimeouts } from './app-messages.ts'
 import { AppProcess } from './app-process.ts'
 
 /** Where browsers find the app, whichever process answers. */
@@ -45,6 +45,8 @@ export interface AppsSetup {
   readonly resourceUrl?: string
   /** See `AppSettings`. @default 0 */
   readonly storeDelayMs?: number
+  /** How long Redis has, where that is not what a test is about. @default as in an app */
+  readonly storeOptions?: StoreTimeouts
 }
 
 /** The servers around the processes, in the process of the test. */
@@ -222,6 +224,7 @@ export class Apps implements AsyncDisposable {
       resourceUrl,
       store: typeof store === 'function' ? store(place) : store,
       storeDelayMs: setup.storeDelayMs ?? 0,
+      storeOptions: setup.storeOptions ?? {},
       advancedSeconds: this.#advancedSeconds,
     }
   }

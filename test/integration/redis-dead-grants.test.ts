@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { contentsOf } from '../redis-contents.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
 import { appsOfTest, herdOfTest, redisOfTest } from './apps.fixture.ts'
@@ -14,6 +15,7 @@ async function start(users: number) {
   const apps = await appsOfTest({
     count: processes,
     store: { kind: 'single', port: redis.port },
+    storeOptions: patient,
     server: { users: people(users), policy: { rotate: true, reuseKillsFamily: true } },
   })
   const cookies: string[] = []

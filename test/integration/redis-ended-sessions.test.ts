@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import type { StorePoint } from './app-messages.ts'
@@ -75,6 +76,7 @@ async function start(storeDelayMs = 0): Promise<{ readonly redis: RedisServer; r
   const apps = await appsOfTest({
     count: processes,
     store: { kind: 'single', port: redis.port },
+    storeOptions: patient,
     storeDelayMs,
     server: { users: people(20), policy: { rotate: true, reuseKillsFamily: true } },
     provider: () => ({ revocation: 'token' }),

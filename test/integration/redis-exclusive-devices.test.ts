@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CookieJar } from '@latchkey/testing'
 import { afterAll, describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import { appsOfTest, redisOfTest } from './apps.fixture.ts'
@@ -98,6 +99,7 @@ describe.skipIf(redisIsMissing)('an exclusive provider, two devices at two proce
       const apps = await appsOfTest({
         count: processes,
         store: { kind: 'single', port: redis.port },
+        storeOptions: patient,
         storeDelayMs: 4,
         server: { users, exclusive: true, policy: { rotate: true, reuseKillsFamily: true } },
         provider: () => ({ exclusive: true }),

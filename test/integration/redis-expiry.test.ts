@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { letPass } from '../../packages/redis/src/passing-time.fixture.ts'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { appsOfTest, redisOfTest } from './apps.fixture.ts'
 import type { Apps } from './apps.ts'
@@ -12,6 +13,7 @@ async function start() {
   const apps = await appsOfTest({
     count: 2,
     store: { kind: 'single', port: redis.port },
+    storeOptions: patient,
     options: { signIn: { idleSeconds, absoluteSeconds } },
   })
   const cookie = await apps.signIn(ada)

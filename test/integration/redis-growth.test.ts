@@ -1,6 +1,7 @@
 import { CookieJar } from '@latchkey/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { letPass } from '../../packages/redis/src/passing-time.fixture.ts'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { keysForEver } from '../redis-contents.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
@@ -99,6 +100,7 @@ describe.skipIf(redisIsMissing)('case 77: growth and orphans in Redis', () => {
     const apps = await appsOfTest({
       count: processes,
       store: { kind: 'single', port: redis.port },
+      storeOptions: patient,
       options: { signIn: { absoluteSeconds, ...options } },
       server: { users, policy: { rotate: true, reuseKillsFamily: true } },
       provider: () => ({ revocation: 'token' }),

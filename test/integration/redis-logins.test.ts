@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CookieJar, type LiveGrant } from '@latchkey/testing'
 import { afterAll, describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import type { StorePoint } from './app-messages.ts'
@@ -49,6 +50,7 @@ async function start(storeDelayMs: number) {
   const apps = await appsOfTest({
     count: processes,
     store: { kind: 'single', port: redis.port },
+    storeOptions: patient,
     storeDelayMs,
     server: { users, policy: { rotate: true, reuseKillsFamily: true } },
     provider: () => ({ revocation: 'token' }),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
 import { appsOfTest, redisOfTest } from './apps.fixture.ts'
 import type { Apps } from './apps.ts'
@@ -26,6 +27,7 @@ async function start(count: number) {
   const apps = await appsOfTest({
     count: 2,
     store: { kind: 'single', port: redis.port },
+    storeOptions: patient,
     server: { users: people(count), policy: { rotate: true, reuseKillsFamily: true } },
   })
   const signedIn: Person[] = []

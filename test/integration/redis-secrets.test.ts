@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CookieJar } from '@latchkey/testing'
 import { afterAll, describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { contentsOf } from '../redis-contents.ts'
 import { type RedisServer, redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
@@ -32,6 +33,7 @@ class Rotation {
     const apps = await appsOfTest({
       count,
       store: { kind: 'single', port: redis.port },
+      storeOptions: patient,
       secrets: () => inForce.secrets,
       // A code lives as long as a login may take, whose callback comes when all tokens have run out once more.
       server: {

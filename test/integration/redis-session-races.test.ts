@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import type { AppKind } from './app-messages.ts'
@@ -144,6 +145,7 @@ describe.skipIf(redisIsMissing)('sessions raced at 4 processes over Redis', () =
       kind,
       hasOther: true,
       store: { kind: 'single', port: redis.port },
+      storeOptions: patient,
       storeDelayMs: 4,
       server: { users: people(atOnce), policy: { rotate: true, reuseKillsFamily: true } },
       provider: () => ({ revocation: 'token' }),
