@@ -101,6 +101,21 @@ group('app.use(auth)', () => {
     expect(seen[0]).toBe(seen[1])
   })
 
+  it('gives every instance in an app its own req.oauth, and all of them one req.session', async () => {
+    const { app, auth } = setUp()
+    const { auth: other } = setUp({ routes: { prefix: '/other' } })
+    const seen: [RequestOAuth, unknown][] = []
+    const look: express.RequestHandler = (req, _res, next) => {
+      seen.push([req.oauth as unknown as RequestOAuth, req.session]) // whatever ids another program registered
+      next()
+    }
+    app.use(auth, look, other, look).get('/', (req, res) => void res.json(Object.keys(req)))
+    const reply = await request(app).get('/')
+    expect(seen[0]?.[0]).not.toBe(seen[1]?.[0])
+    expect(seen[0]?.[1]).toBe(seen[1]?.[1])
+    expect(reply.body).toEqual(expect.arrayContaining(['session', 'sessionID', 'sessionStore', 'oauth']))
+  })
+
   it('refuses Express 4 at the first request and says why', async () => {
     const { app, auth } = setUp()
     Object.defineProperty(app, 'lazyrouter', { value: () => {} }) // what only an app of Express 4 has
