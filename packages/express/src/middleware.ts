@@ -87,7 +87,8 @@ class ExpressAdapter<Id extends string> {
     if (state.isOpened) return true
     guardSharedCaches(res, state)
     const request = plainRequest(req)
-    const reply = await this.#core.route(request)
+    const routed = this.#core.route(request)
+    const reply = routed && (await routed)
     if (reply !== undefined) {
       await this.#answer(req, res, async () => reply)
       return false

@@ -1,6 +1,9 @@
 /** Headers of a response about to be sent, names in lower case, as Node's `getHeaders()` hands them out. */
 export type ResponseHeaders = Readonly<Record<string, number | string | readonly string[] | undefined>>
 
+/** What most answers need: nothing was said about caches yet. */
+const unsaid = { 'cache-control': 'no-store', vary: 'Cookie' } as const
+
 /**
  * The headers to set on an answer that sets a cookie of ours or depends on who asked, so that no shared cache gives it
  * to somebody else. What the app said stands where it is as strict: `no-store` or `private`. Headers that speak to
@@ -8,7 +11,9 @@ export type ResponseHeaders = Readonly<Record<string, number | string | readonly
  * @see RFC 9111 §5.2.2, RFC 9110 §12.5.5, RFC 9213 §3
  */
 export function sharedCacheHeaders(headers: ResponseHeaders): Readonly<Record<string, string>> {
-  const controls = Object.keys(headers).filter((name) => /(?:^|-)(?:cache|surrogate)-control$/.test(name))
+  const names = Object.keys(headers)
+  if (!names.some((name) => name === 'vary' || name.endsWith('-control'))) return unsaid
+  const controls = names.filter((name) => /(?:^|-)(?:cache|surrogate)-control$/.test(name))
   const loose = ['cache-control', ...controls].filter((name) => !keepsOut(textOf(headers[name])))
   return {
     ...Object.fromEntries(loose.map((name) => [name, 'no-store'])),
