@@ -124,14 +124,6 @@ describe('req.oauth of somebody who is signed in', () => {
     expect(oauth.accounts.map(({ provider: at, id }) => [at, id])).toEqual([['a', 'ada']])
   })
 
-  it('keeps each member once it was looked at, and takes one of a test in its place', () => {
-    const { oauth } = fixture()
-    expect(oauth.fetch).toBe(oauth.fetch)
-    const own = async (): Promise<Response> => new Response('')
-    Object.assign(oauth, { fetch: own })
-    expect(oauth.fetch).toBe(own)
-  })
-
   it('works detached', async () => {
     const { oauth, authorizationOf } = fixture()
     const { fetch, accessToken, account, requireUser, requireUserId } = oauth

@@ -5,13 +5,7 @@ import type { Reply } from './flows/http.ts'
 import { type NamesOf, requireKnownKeys } from './input/known-names.ts'
 import type { User } from './protocol/user.ts'
 import type { Account, AccountParts } from './request-oauth/account.ts'
-import {
-  AccountList,
-  accessTokenThrough,
-  fetchThrough,
-  requestThrough,
-} from './request-oauth/account-list.ts'
-import { lazyMembers } from './request-oauth/lazy-members.ts'
+import { AccountList, accessThrough } from './request-oauth/account-list.ts'
 import type { Session } from './session/sessions.ts'
 
 export type { Account, AccountStatus } from './request-oauth/account.ts'
@@ -135,35 +129,43 @@ export function sessionForLogin(
 }
 
 class SessionAccess<Id extends string> implements RequestAccess<Id> {
-  declare readonly fetch: ApiAccess['fetch']
-  declare readonly request: ApiAccess['request']
-  declare readonly accessToken: ApiAccess['accessToken']
-  declare readonly account: RequestAccess<Id>['account']
-  declare readonly requireUser: () => User
-  declare readonly requireUserId: () => string
-  declare readonly login: RequestAccess<Id>['login']
-  declare readonly logout: RequestAccess['logout']
+  readonly fetch: ApiAccess['fetch']
+  readonly request: ApiAccess['request']
+  readonly accessToken: ApiAccess['accessToken']
+  readonly account: RequestAccess<Id>['account']
+  readonly requireUser: () => User
+  readonly requireUserId: () => string
+  readonly login: RequestAccess<Id>['login']
+  readonly logout: RequestAccess['logout']
   readonly #parts: RequestOAuthParts
   #outcome: SessionOutcome
   #isLookedAt = false
   #list: AccountList<Id> | undefined
 
-  static {
-    lazyMembers(SessionAccess.prototype, {
-      fetch: (self) => fetchThrough(() => self.#accounts()),
-      request: (self) => requestThrough(() => self.#accounts()),
-      accessToken: (self) => accessTokenThrough(() => self.#accounts()),
-      account: (self) => (provider, id) => self.#accounts().at(provider, id),
-      requireUser: (self) => () => self.#requireSession().record.user,
-      requireUserId: (self) => () => self.#requireSession().record.userId,
-      login: (self) => (options) => self.#login(options),
-      logout: (self) => (options) => self.#logout(options),
-    })
-  }
-
   constructor(parts: RequestOAuthParts) {
     this.#parts = parts
     this.#outcome = parts.outcome
+    const access = accessThrough(() => this.#accounts())
+    this.fetch = access.fetch
+    this.request = access.request
+    this.accessToken = access.accessToken
+    this.account = (provider, id) => this.#accounts().at(provider, id)
+    this.requireUser = () => this.#requireSession().record.user
+    this.requireUserId = () => this.#requireSession().record.userId
+    this.login = async (options = {}) => {
+      requireKnownKeys<LoginOptions>('login()', options, loginNames)
+      await parts.answer(() => parts.login(options))
+    }
+    this.logout = async (options = {}) => {
+      requireKnownKeys<LogoutOptions>('logout()', options, logoutNames)
+      const session = this.#session
+      await parts.answer(async () => {
+        const reply = await parts.logout(session, options)
+        this.#outcome = { session: undefined }
+        this.#list = undefined
+        return reply
+      })
+    }
   }
 
   static sessionOf(oauth: object): Session | undefined {
@@ -195,22 +197,6 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
   /** The same, for logs: it does not count as a look. */
   [inspect.custom](): unknown {
     return this.#description()
-  }
-
-  async #login(options: LoginOptions = {}): Promise<void> {
-    requireKnownKeys<LoginOptions>('login()', options, loginNames)
-    await this.#parts.answer(() => this.#parts.login(options))
-  }
-
-  async #logout(options: LogoutOptions = {}): Promise<void> {
-    requireKnownKeys<LogoutOptions>('logout()', options, logoutNames)
-    const session = this.#session
-    await this.#parts.answer(async () => {
-      const reply = await this.#parts.logout(session, options)
-      this.#outcome = { session: undefined }
-      this.#list = undefined
-      return reply
-    })
   }
 
   #description(): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import { AccountList, type AccountOwner, accessTokenThrough } from './account-list.ts'
+import { AccountList, type AccountOwner, accessThrough } from './account-list.ts'
 import { AccountsFixture, pointersTo, signedOut } from './accounts.fixture.ts'
 
 const ada = { provider: 'a', id: 'ada' }
@@ -150,7 +150,7 @@ describe('an account of the list', () => {
     fixture.beforeFind = () => {
       throw new LatchkeyError('as_unavailable', 'The lookup failed.')
     }
-    const accessToken = accessTokenThrough(() => list)
+    const { accessToken } = accessThrough(() => list)
     await expect(accessToken()).rejects.toMatchObject({ code: 'as_unavailable' })
     fixture.beforeFind = () => {}
     expect(await accessToken()).toMatchObject({ value: 'token-of-ada' })

@@ -105,19 +105,13 @@ export class AccountList<Id extends string> {
   }
 }
 
-/** {@link ApiAccess.fetch} through whichever account of the list a call is about. */
-export function fetchThrough<Id extends string>(list: () => AccountList<Id>): ApiAccess['fetch'] {
-  return async (input, init) => (await list().for(fetchTarget(input))).fetch(input, init)
-}
-
-/** {@link ApiAccess.request} through whichever account of the list a call is about. */
-export function requestThrough<Id extends string>(list: () => AccountList<Id>): ApiAccess['request'] {
-  return async (url, options) => (await list().for(fetchTarget(url))).request(url, options)
-}
-
-/** {@link ApiAccess.accessToken} of the list's main account. */
-export function accessTokenThrough<Id extends string>(list: () => AccountList<Id>): ApiAccess['accessToken'] {
-  return async (options) => list().main().accessToken(options)
+/** API access through whichever account of the list a call is about. */
+export function accessThrough<Id extends string>(list: () => AccountList<Id>): ApiAccess {
+  return {
+    fetch: async (input, init) => (await list().for(fetchTarget(input))).fetch(input, init),
+    request: async (url, options) => (await list().for(fetchTarget(url))).request(url, options),
+    accessToken: async (options) => list().main().accessToken(options),
+  }
 }
 
 function ambiguous(call: string, provider?: string): LatchkeyError {

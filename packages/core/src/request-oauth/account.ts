@@ -9,7 +9,6 @@ import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Grant, GrantHandle, TokenSource } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
-import { lazyMembers } from './lazy-members.ts'
 
 /** One user's account at one provider. Its API access works detached: `const { fetch } = account`. */
 export interface Account<Id extends string = string> extends ApiAccess {
@@ -82,41 +81,15 @@ export interface AccountPointer {
 export class BoundAccount<Id extends string> implements Account<Id> {
   readonly provider: Id
   readonly id: string
-  declare readonly fetch: ApiAccess['fetch']
-  declare readonly request: ApiAccess['request']
-  declare readonly accessToken: ApiAccess['accessToken']
-  declare readonly status: Account['status']
-  declare readonly missingScopes: Account['missingScopes']
-  declare readonly disconnect: Account['disconnect']
+  readonly fetch: ApiAccess['fetch']
+  readonly request: ApiAccess['request']
+  readonly accessToken: ApiAccess['accessToken']
+  readonly status: Account['status']
+  readonly missingScopes: Account['missingScopes']
+  readonly disconnect: Account['disconnect']
   readonly #parts: AccountParts
   readonly #pointer: AccountPointer
-  readonly #onDisconnected: (gone: BoundAccount<Id>) => void
   #access: Promise<AuthorizedAccess> | undefined
-
-  static {
-    lazyMembers(BoundAccount.prototype, {
-      fetch:
-        (self) =>
-        async (...args) =>
-          (await self.#authorized()).fetch(...args),
-      request:
-        (self) =>
-        async (...args) =>
-          (await self.#authorized()).request(...args),
-      accessToken:
-        (self) =>
-        async (...args) =>
-          (await self.#authorized()).accessToken(...args),
-      status: (self) => () => self.#status(),
-      missingScopes:
-        (self) =>
-        (...wanted) =>
-          self.#missingScopes(wanted),
-      disconnect: (self) => () => self.#disconnect(),
-    })
-    // An exported class may not name a computed member, so that its declaration follows from this file alone.
-    Object.defineProperty(BoundAccount.prototype, inspect.custom, { value: BoundAccount.prototype.toJSON })
-  }
 
   /** @param onDisconnected called when the account is gone. */
   constructor(
@@ -128,7 +101,18 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     this.#pointer = pointer
     this.provider = pointer.account.provider as Id // the ids of the session are those of the configured providers
     this.id = pointer.account.id
-    this.#onDisconnected = onDisconnected
+    this.fetch = async (input, init) => (await this.#authorized()).fetch(input, init)
+    this.request = async (url, options) => (await this.#authorized()).request(url, options)
+    this.accessToken = async (options) => (await this.#authorized()).accessToken(options)
+    this.status = () => this.#status()
+    this.missingScopes = async (...wanted) => {
+      const { state, scope } = await this.#status()
+      return wanted.filter((item) => state === 'ended' || !scope.includes(item))
+    }
+    this.disconnect = async () => {
+      await parts.disconnect(pointer.userId, pointer.account)
+      onDisconnected(this)
+    }
   }
 
   /** True when this account's tokens may go to `url`. */
@@ -140,6 +124,11 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   /** Provider and id, nothing else. */
   toJSON(): Record<string, unknown> {
     return { provider: this.provider, id: this.id }
+  }
+
+  // An exported class may not name a computed member, so that its declaration follows from this file alone.
+  static {
+    Object.defineProperty(BoundAccount.prototype, inspect.custom, { value: BoundAccount.prototype.toJSON })
   }
 
   #authorized(): Promise<AuthorizedAccess> {
@@ -166,17 +155,6 @@ export class BoundAccount<Id extends string> implements Account<Id> {
       accountId: this.id,
       reason: 'grant_ended',
     })
-  }
-
-  async #missingScopes(wanted: readonly string[]): Promise<readonly string[]> {
-    const { state, scope } = await this.#status()
-    return wanted.filter((item) => state === 'ended' || !scope.includes(item))
-  }
-
-  async #disconnect(): Promise<void> {
-    const { userId, account } = this.#pointer
-    await this.#parts.disconnect(userId, account)
-    this.#onDisconnected(this)
   }
 
   async #handle(): Promise<{ readonly handle: GrantHandle; readonly client: TokenSource }> {

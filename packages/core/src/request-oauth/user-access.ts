@@ -4,7 +4,7 @@ import type { Provider } from '../protocol/provider.ts'
 import type { KeptAccount } from '../session/kept-accounts.ts'
 import { subjectGrantId } from '../session/record.ts'
 import type { Account, AccountParts } from './account.ts'
-import { AccountList, accessTokenThrough, fetchThrough, requestThrough } from './account-list.ts'
+import { AccountList, accessThrough } from './account-list.ts'
 
 /**
  * A user of the app without a request: for jobs, queues and admin pages. `fetch` and `request` pick the account by the
@@ -62,9 +62,10 @@ class KeptAccess<Id extends string> implements UserAccess<Id> {
       requireSomebody: () => {},
       advice: keepingAdvice,
     })
-    this.fetch = fetchThrough(() => this.#list)
-    this.request = requestThrough(() => this.#list)
-    this.accessToken = accessTokenThrough(() => this.#list)
+    const { fetch, request, accessToken } = accessThrough(() => this.#list)
+    this.fetch = fetch
+    this.request = request
+    this.accessToken = accessToken
     this.account = (provider, id) => this.#list.at(provider, id)
     this.logout = async () => {
       await parts.endUser(userId)
