@@ -179,6 +179,7 @@ describe.skipIf(redisIsMissing)('case 41: logins race the end of all sessions', 
         bar: '0',
       })
       expect(seen).toMatchObject({ revived: 0, lost: 0, divided: 0 })
+      expect(seen.racing).toBeGreaterThan(0)
       expect(await sessionKeys(redis)).toEqual([])
     },
     countTimeoutMs,

@@ -83,7 +83,7 @@ export class SessionView {
     const { handler, onLateError } = this.#parts
     this.#state = 'started'
     let isRead = false
-    void handler(this.#view, this.#res, (error?: unknown) => {
+    const next = (error?: unknown): void => {
       // express-session calls a second time when it could not save.
       if (isRead) return onLateError()
       isRead = true
@@ -93,7 +93,12 @@ export class SessionView {
       }
       this.#broughtData = hasData(this.#view.session)
       whenRead()
-    })
+    }
+    try {
+      void handler(this.#view, this.#res, next)
+    } catch (error) {
+      next(error)
+    }
   }
 
   #read(name: Member): unknown {

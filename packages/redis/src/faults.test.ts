@@ -73,7 +73,7 @@ describe.each(Object.entries(refusals))('a server that refuses writes with %s', 
     const made = await signedIn()
     await refuse(made)
     for (const grant of ['g', 'h']) {
-      expect(await failure(made.store.grants.delete({ slot: 'a', id: grant }))).toMatchObject({ code })
+      expect(await failure(made.store.grants.delete({ slot: 'a', id: grant }, 'v1'))).toMatchObject({ code })
     }
     expect(made.log.lines.filter((line) => line.includes(`"code":"${code}"`))).toHaveLength(1)
   })

@@ -48,8 +48,10 @@ export class RedisGrants implements GrantStore {
     throw new RedisError('UNEXPECTED')
   }
 
-  async delete(ref: GrantRef): Promise<VersionedRecord | undefined> {
-    return recordOf(await this.#connection.ask((wire) => wire.script(deleteGrant, keys.wholeGrant(ref))))
+  async delete(ref: GrantRef, expectedVersion: string): Promise<'deleted' | 'moved'> {
+    const mark = versionMark(expectedVersion)
+    const reply = await this.#connection.ask((wire) => wire.script(deleteGrant, keys.wholeGrant(ref), mark))
+    return reply === 0 ? 'moved' : 'deleted'
   }
 }
 

@@ -86,11 +86,17 @@ if not is(standing, ARGV[1]) then return 'moved' end
 redis.call('SET', KEYS[1], ARGV[3], 'XX', 'KEEPTTL')
 return 'committed'`)
 
-/** Deletes a grant with attempt and lease. KEYS: these three. Answers the grant's value, or nothing. */
-export const deleteGrant: Script = script(`
+/**
+ * Deletes a grant with attempt and lease if its version is the expected one or it is gone already.
+ *
+ * - KEYS: these three. ARGV: mark of the expected version.
+ * - Answers 1; 0: moved.
+ */
+export const deleteGrant: Script = script(`${isRecord}
 local standing = redis.call('GET', KEYS[1])
+if standing and not is(standing, ARGV[1]) then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-return standing`)
+return 1`)
 
 /** Extends a lease that is still its owner's. KEYS: the lease. ARGV: owner, ms. Answers 1, or 0: it is not. */
 export const extendLease: Script = script(`

@@ -9,6 +9,7 @@ import { isCluster, type RedisClient } from './own-client.ts'
 export class SharedWrites {
   readonly #client: RedisClient
   #corked: Redis['stream'] | undefined
+  #afterwards: (() => void)[] = []
 
   constructor(client: RedisClient) {
     this.#client = client
@@ -24,7 +25,14 @@ export class SharedWrites {
     setImmediate(() => {
       if (this.#corked === stream) this.#corked = undefined
       stream.uncork()
+      for (const run of this.#afterwards.splice(0)) run()
     })
+  }
+
+  /** Runs it once what was handed to the client before has been written. */
+  whenWritten(run: () => void): void {
+    if (this.#corked === undefined) run()
+    else this.#afterwards.push(run)
   }
 }
 

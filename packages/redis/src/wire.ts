@@ -21,7 +21,7 @@ export class Wire {
 
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
     this.#writes.join()
-    return answered(this.#client.callBuffer(name, ...args), this.#timeoutMs)
+    return this.#answered(this.#client.callBuffer(name, ...args))
   }
 
   /** Runs a script by its digest; a server that does not know it (restarted, flushed, another node) gets its text. */
@@ -37,17 +37,25 @@ export class Wire {
       return this.command('eval', lua, keys.length, ...keys, ...args)
     }
   }
-}
 
-/**
- * The client's own timeout would fire first in a process that was busy for so long, although the answers have come: all
- * that were under way would fail at once. So what has arrived is read before Redis is called silent.
- */
-function answered(reply: Promise<unknown>, timeoutMs: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const late = (): void => reject(new RedisError('TIMEOUT'))
-    const timer = setTimeout(() => setImmediate(late), timeoutMs)
-    const done = (): void => clearTimeout(timer)
-    reply.then(resolve, reject).then(done, done)
-  })
+  /**
+   * The client's own timeout would fire first in a process that was busy for so long, although the answers have come:
+   * all that were under way would fail at once. So the time begins when the command is written, and what has arrived is
+   * read before Redis is called silent.
+   */
+  #answered(reply: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      let isDone = false
+      const late = (): void => reject(new RedisError('TIMEOUT'))
+      this.#writes.whenWritten(() => {
+        if (!isDone) timer = setTimeout(() => setImmediate(late), this.#timeoutMs)
+      })
+      const done = (): void => {
+        isDone = true
+        clearTimeout(timer)
+      }
+      reply.then(resolve, reject).then(done, done)
+    })
+  }
 }

@@ -12,11 +12,14 @@ const takePlaceAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
 /**
  * What becomes of a redeemed code that no session gets. Where it has killed all earlier token sets of its user, it takes
  * their place, so that their sessions go on: tried at once, and again in the background. Elsewhere it is revoked. Never
- * rejects.
+ * rejects, and waits for no revocation.
  */
 export async function abandon(context: FlowContext, leftOver: LeftOver): Promise<void> {
   const { client } = leftOver
-  if (!client.provider.exclusive) return discard(context, leftOver, leftOver.user)
+  if (!client.provider.exclusive) {
+    void context.background.track(discard(context, leftOver, leftOver.user))
+    return
+  }
   if (await takePlace(context, leftOver)) return
   void context.background.track(takePlaceLater(context, leftOver))
 }
@@ -26,7 +29,7 @@ export function abandonUnknown(context: FlowContext, leftOver: LeftOver, error: 
   if (leftOver.client.provider.exclusive && isTemporary(error)) {
     void context.background.track(takePlaceLater(context, leftOver))
   } else {
-    void discard(context, leftOver, undefined)
+    void context.background.track(discard(context, leftOver, undefined))
   }
 }
 

@@ -128,6 +128,26 @@ describe('Flows.disconnect', () => {
     })
     expect(fixture.clients[1]?.revoked).not.toContain('refresh of bought')
   })
+
+  it('leaves it alone also when it comes between the look at its holder and the deletion', async () => {
+    const fixture = linking({ keepAccounts: true })
+    const [first, , grace] = await threeBrowsers(fixture)
+    const account = await accountAtOther(first)
+    Object.assign(fixture.clients[1] ?? {}, { person: { id: 'ada' } })
+    const answer = await grace.beginStep('link', 'other', 'bought')
+    fixture.watched.before = async ({ name }) => {
+      if (name !== 'grants.delete') return
+      fixture.watched.before = () => {}
+      await disconnectOther(fixture, account)
+      await grace.get(answer)
+    }
+    await disconnectOther(fixture, account)
+    expect(await fixture.vault.read({ ref: subjectRef(account?.subject ?? '') })).toMatchObject({
+      holder: 'example:grace',
+      tokens: { refreshToken: 'refresh of bought' },
+    })
+    expect(fixture.clients[1]?.revoked).not.toContain('refresh of bought')
+  })
 })
 
 describe.each(['users.write', 'subjects.admit'])(

@@ -3,10 +3,14 @@ import { userKey } from '../session/session-index.ts'
 import type { EndedGrant } from '../session/sessions.ts'
 import { settleAll } from '../session/settle-all.ts'
 import { askAgain } from '../store/ask-again.ts'
+import { storeUnavailable } from '../store/guarded-store.ts'
 import type { FlowContext } from './context.ts'
 import { isUnused } from './is-unused.ts'
 import { unlist } from './kept-list.ts'
 import { revocationWaitMs } from './revocations.ts'
+
+/** How often it starts over because the grant changed meanwhile. */
+const attempts = 4
 
 /**
  * Ends an account for its user: its tokens are revoked, it is no longer kept, and it leaves all of the user's sessions.
@@ -54,9 +58,11 @@ async function forget(
   account: SessionAccount,
 ): Promise<EndedGrant | undefined> {
   const ref = subjectRef(account.subject)
-  const standing = await store.grants.read(ref)
-  if (standing === undefined || vault.open(ref, standing)?.holder !== userId) return undefined
-  // Asked for again after a lost answer, there is nothing more to come back.
-  const record = (await askAgain(() => store.grants.delete(ref))) ?? standing
-  return { account, ref, record, lastOfSubject: false }
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const record = await store.grants.read(ref)
+    if (record === undefined || vault.open(ref, record)?.holder !== userId) return undefined
+    const outcome = await askAgain(() => store.grants.delete(ref, record.version))
+    if (outcome === 'deleted') return { account, ref, record, lastOfSubject: false }
+  }
+  throw storeUnavailable('contended')
 }

@@ -55,7 +55,8 @@ describe('Flows.guard', () => {
       provider: 'example',
     })
     const account = session?.record.accounts[0]
-    await fixture.store.grants.delete({ slot: session?.locator ?? '', id: account?.grantId ?? '' })
+    const ref = { slot: session?.locator ?? '', id: account?.grantId ?? '' }
+    await fixture.store.grants.delete(ref, (await fixture.store.grants.read(ref))?.version ?? '')
     await expect(outcome({ scope: ['read'] })).rejects.toMatchObject({
       code: 'login_required',
       reason: 'grant_ended',

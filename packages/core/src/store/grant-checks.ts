@@ -18,9 +18,28 @@ export const grantChecks: readonly StoreCheck[] = [
   }),
   check('grants: a commit over a deleted grant answers gone and revives nothing', async ({ store }) => {
     await signIn(store)
-    assertRecord(await store.grants.delete(ref), record('g1'))
+    assert.equal(await store.grants.delete(ref, 'g1'), 'deleted')
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'gone')
     assert.equal(await store.grants.read(ref), undefined)
+  }),
+  check('grants: delete takes attempt and lease along, and answers the same again', async ({ store }) => {
+    await signIn(store)
+    await store.leases.take(ref, 'me', lasting)
+    await store.leases.writeAttempt(ref, attempt('me', 'g1'), lasting)
+    for (let turn = 0; turn < 2; turn += 1) {
+      assert.equal(await store.grants.delete(ref, 'g1'), 'deleted')
+      const nothing = { record: undefined, attempt: undefined, leaseOwner: undefined }
+      assert.deepEqual(await store.grants.observe(ref), nothing)
+    }
+  }),
+  check('grants: delete leaves another version than the expected one alone', async ({ store }) => {
+    await signIn(store)
+    await store.leases.take(ref, 'me', lasting)
+    await store.grants.commit(ref, 'g1', record('g2'))
+    assert.equal(await store.grants.delete(ref, 'g1'), 'moved')
+    const observed = await store.grants.observe(ref)
+    assertRecord(observed.record, record('g2'))
+    assert.equal(observed.leaseOwner, 'me')
   }),
   check('grants: a deleted and re-made grant is not what the old writer expects', async ({ store }) => {
     await signIn(store)

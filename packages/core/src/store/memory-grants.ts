@@ -54,8 +54,11 @@ export class MemoryGrants implements GrantStore {
     return 'committed'
   }
 
-  async delete(ref: GrantRef): Promise<VersionedRecord | undefined> {
-    return this.remove(ref)
+  async delete(ref: GrantRef, expectedVersion: string): Promise<'deleted' | 'moved'> {
+    const standing = this.records.get(grantKey(ref))
+    if (standing !== undefined && standing.version !== expectedVersion) return 'moved'
+    this.remove(ref)
+    return 'deleted'
   }
 
   remove(ref: GrantRef): VersionedRecord | undefined {

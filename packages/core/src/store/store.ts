@@ -107,8 +107,11 @@ export interface GrantStore {
     expectedVersion: string,
     record: VersionedRecord,
   ): Promise<'committed' | 'moved' | 'gone'>
-  /** Deletes record, attempt and lease; returns the record that was there. */
-  delete(ref: GrantRef): Promise<VersionedRecord | undefined>
+  /**
+   * Deletes record, attempt and lease when `expectedVersion` stands there or nothing does; `moved`: another version
+   * stands there, and nothing was deleted.
+   */
+  delete(ref: GrantRef, expectedVersion: string): Promise<'deleted' | 'moved'>
 }
 
 /** Leases: who may refresh a grant. All by compare, none by blind delete. */

@@ -137,7 +137,7 @@ export const admissionChecks: readonly StoreCheck[] = [
       await store.grants.commit(ref, 'g2', record('g3'))
       assert.equal((await store.subjects.admit(subject, repeated)).outcome, 'moved')
       assertRecord(await store.grants.read(ref), record('g3'))
-      await store.grants.delete(ref)
+      await store.grants.delete(ref, 'g3')
       assert.equal((await store.subjects.admit(subject, repeated)).outcome, 'moved')
       assert.equal(await store.grants.read(ref), undefined)
     },

@@ -156,7 +156,7 @@ describe('an exclusive grant that is about to end', () => {
       reason: 'signed_out',
     })
     await fixture.settle()
-    await fixture.store.grants.delete(fixture.ref)
+    await fixture.forget()
     await fixture.pass(0.2)
     await signedOut
     expect(fixture.emitted).toEqual([])
@@ -215,7 +215,7 @@ describe('a young token of an exclusive provider that the API refuses', () => {
       reason: 'signed_out',
     })
     await fixture.pass(1)
-    await fixture.store.grants.delete(fixture.ref)
+    await fixture.forget()
     await fixture.pass(0.2)
     await answer
   })

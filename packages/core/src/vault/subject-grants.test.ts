@@ -302,7 +302,7 @@ describe('the commit of a sign-in', () => {
     const subject: Subject = new Subject(async (call, moment) => {
       if (call !== 'subjects.admit' || moment !== 'before' || moves-- <= 0) return
       // A sign-out of the last session, for example.
-      await subject.fixture.store.grants.delete(subject.fixture.ref)
+      await subject.fixture.forget()
     })
     moves = 0
     await subject.signIn('phone')
@@ -315,7 +315,7 @@ describe('the commit of a sign-in', () => {
     const subject: Subject = new Subject(async (call, moment) => {
       if (call !== 'subjects.admit' || moment !== 'before') return
       const { ref, store, vault } = subject.fixture
-      await store.grants.delete(ref)
+      await subject.fixture.forget()
       const grant = {
         state: 'live',
         tokens: subject.fixture.issue(9),

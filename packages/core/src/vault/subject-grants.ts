@@ -2,6 +2,7 @@ import { type Clock, Deadline, sleep } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { TokenSet } from '../protocol/token.ts'
+import { askAgain } from '../store/ask-again.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { AdmissionOutcome, GrantRef, Joined, Member, Store, VersionedRecord } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
@@ -202,8 +203,7 @@ export class SubjectGrants {
   ): Promise<AdmissionOutcome> {
     const { subjects } = this.#parts.store
     const admission = { grantId: ref.id, expectedVersion, record, ttlSeconds, ...(member && { member }) }
-    const admit = (): Promise<AdmissionOutcome> => subjects.admit(ref.slot, admission)
-    return admit().catch(admit)
+    return askAgain(() => subjects.admit(ref.slot, admission))
   }
 }
 

@@ -145,6 +145,12 @@ export class VaultFixture {
     return tokenSet(this.clock.now(), generation)
   }
 
+  /** Takes the grant out of the store, as a sign-out does. */
+  async forget(): Promise<void> {
+    const standing = await this.store.grants.read(this.ref)
+    if (standing !== undefined) await this.store.grants.delete(this.ref, standing.version)
+  }
+
   /** Lets promises run until nothing more happens without time passing. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < 20; turn += 1) await this.clock.advance(0)
