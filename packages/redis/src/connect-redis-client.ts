@@ -3,6 +3,8 @@ import type { RedisAppSessions } from './app-sessions.ts'
 
 /** How many sessions are remembered between a request's read and its end. */
 const remembered = 1_000
+/** What was renewed longer ago is renewed again: a request that never ends keeps its session by that. */
+const recentMs = 10_000
 
 /**
  * What connect-redis asks of its client, done on Latchkey's app sessions. Reading has renewed the time to live already,
@@ -10,7 +12,7 @@ const remembered = 1_000
  */
 export class ConnectRedisClient {
   readonly #sessions: RedisAppSessions
-  readonly #renewedMs = new Map<string, number>()
+  readonly #renewed = new Map<string, { readonly ttlMs: number; readonly at: number }>()
 
   constructor(sessions: RedisAppSessions) {
     this.#sessions = sessions
@@ -29,19 +31,20 @@ export class ConnectRedisClient {
     text: string,
     { expiration }: { readonly expiration: { readonly value: number } },
   ): Promise<void> {
-    this.#renewedMs.delete(id)
+    this.#renewed.delete(id)
     await this.#sessions.write(id, text, expiration.value)
   }
 
   async expire(id: string, ttlSeconds: number): Promise<void> {
-    const renewedMs = this.#renewedMs.get(id)
-    this.#renewedMs.delete(id)
-    if (renewedMs !== ttlSeconds * 1000) await this.#sessions.touch(id, ttlSeconds)
+    const renewed = this.#renewed.get(id)
+    this.#renewed.delete(id)
+    const isRecent = renewed !== undefined && performance.now() - renewed.at < recentMs
+    if (!isRecent || renewed.ttlMs !== ttlSeconds * 1000) await this.#sessions.touch(id, ttlSeconds)
   }
 
   async del(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
-      this.#renewedMs.delete(id)
+      this.#renewed.delete(id)
       await this.#sessions.delete(id)
     }
   }
@@ -52,11 +55,11 @@ export class ConnectRedisClient {
     throw new LatchkeyError('not_supported', message)
   }
 
-  #remember(id: string, renewedMs: number): void {
-    this.#renewedMs.delete(id)
-    this.#renewedMs.set(id, renewedMs)
-    if (this.#renewedMs.size <= remembered) return
-    const [oldest] = this.#renewedMs.keys()
-    if (oldest !== undefined) this.#renewedMs.delete(oldest)
+  #remember(id: string, ttlMs: number): void {
+    this.#renewed.delete(id)
+    this.#renewed.set(id, { ttlMs, at: performance.now() })
+    if (this.#renewed.size <= remembered) return
+    const [oldest] = this.#renewed.keys()
+    if (oldest !== undefined) this.#renewed.delete(oldest)
   }
 }
