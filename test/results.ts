@@ -14,7 +14,7 @@ export interface Figure {
   readonly min: number
   readonly median: number
   readonly max: number
-  /** What it must be, where anything must. */
+  /** What it must be, where anything must, and whether it is: `<= 1000: met`, `0: MISSED`. */
   readonly bar?: string
 }
 
@@ -71,28 +71,30 @@ export class ResultsFile {
   }
 
   /** So many of so many: `count('families killed', 0, { of: 1_000, bar: '0' })`. */
-  count(figure: string, value: number, about: { readonly of: number; readonly bar?: string }): void {
-    const { of, ...bar } = about
-    this.#figures.push({ figure, count: of, unit: 'count', min: value, median: value, max: value, ...bar })
+  count(figure: string, value: number, { of, bar }: { readonly of: number; readonly bar?: string }): void {
+    const spread = { min: value, median: value, max: value }
+    this.#figures.push({
+      figure,
+      count: of,
+      unit: 'count',
+      ...spread,
+      ...(bar && { bar: judged(bar, spread) }),
+    })
   }
 
-  /** Minimum, median and maximum of these. */
+  /** Minimum, median and maximum of these; all of them must be as the bar says: `1`, `<= 1000`, `< 2500`. */
   samples(
     figure: string,
     values: readonly number[],
-    about: { readonly unit: string; readonly bar?: string },
+    { unit, bar }: { readonly unit: string; readonly bar?: string },
   ): void {
     if (values.length === 0) throw new Error(`There is no sample of: ${figure}.`)
     const sorted = values.toSorted((a, b) => a - b)
-    const [min, median, max] = [0, 0.5, 1].map((share) => rounded(quantile(sorted, share)))
-    this.#figures.push({
-      figure,
-      count: values.length,
-      min: min ?? Number.NaN,
-      median: median ?? Number.NaN,
-      max: max ?? Number.NaN,
-      ...about,
-    })
+    const [min = Number.NaN, median = Number.NaN, max = Number.NaN] = [0, 0.5, 1].map((share) =>
+      rounded(quantile(sorted, share)),
+    )
+    const judgement = bar && { bar: judged(bar, { min, max }) }
+    this.#figures.push({ figure, count: values.length, unit, min, median, max, ...judgement })
   }
 
   /** Prints the table and writes the file; returns its path from the top folder. Without figures it does nothing. */
@@ -148,6 +150,16 @@ export function quantile(sorted: readonly number[], share: number): number {
   const at = (sorted.length - 1) * share
   const [low = Number.NaN, high = Number.NaN] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]]
   return low + (high - low) * (at - Math.floor(at))
+}
+
+/** The bar, and whether all values are as it says. */
+function judged(bar: string, { min, max }: Pick<Figure, 'min' | 'max'>): string {
+  const [, relation = '', text] = /^(<=|<|)\s*(\d+)$/.exec(bar) ?? []
+  if (text === undefined) throw new Error(`This is no bar: ${bar}.`)
+  const limit = Number(text)
+  const isMet =
+    relation === '<=' ? max <= limit : relation === '<' ? max < limit : min === limit && max === limit
+  return `${bar}: ${isMet ? 'met' : 'MISSED'}`
 }
 
 function rounded(value: number): number {

@@ -30,7 +30,7 @@ describe('a file of results', () => {
     const written: Results = JSON.parse(readFileSync(file, 'utf8'))
     expect(written).toMatchObject({ name, title: 'A test', counts: 'everyday', command: 'npm test', setUp })
     expect(written.figures).toEqual([
-      { figure: 'families killed', count: 3, unit: 'count', min: 0, median: 0, max: 0, bar: '0' },
+      { figure: 'families killed', count: 3, unit: 'count', min: 0, median: 0, max: 0, bar: '0: met' },
       { figure: 'wait', count: 4, unit: 'ms', min: 1, median: 2.5, max: 10 },
     ])
     expect(written.commit).toMatch(/^([0-9a-f]{40}( with changes)?|unknown)$/)
@@ -38,6 +38,21 @@ describe('a file of results', () => {
     expect(Object.keys(written.versions)).toEqual(['node', 'redis', 'ioredis', 'express', 'undici'])
     expect(written.machine).toContain(process.platform)
     expect(log.mock.calls.join('\n')).toMatch(/^A test \(everyday counts: processes 2, expiries 3\)\nfigure /)
+  })
+
+  it.each([
+    [[1, 1], '1', '1: met'],
+    [[1, 2], '1', '1: MISSED'],
+    [[0, 1_000], '<= 1000', '<= 1000: met'],
+    [[0, 1_001], '<= 1000', '<= 1000: MISSED'],
+    [[2_500], '< 2500', '< 2500: MISSED'],
+  ])('judges %j by the bar %s', (values, bar, expected) => {
+    vi.spyOn(console, 'log').mockImplementation(() => {})
+    const results = new ResultsFile({ name, title: 'A test', command: 'npm test', setUp: {}, isFull: false })
+    results.samples('wait', values, { unit: 'ms', bar })
+    expect(() => results.count('kills', 1, { of: 1, bar: 'few' })).toThrow('no bar: few')
+    results.write()
+    expect(JSON.parse(readFileSync(file, 'utf8')).figures).toMatchObject([{ bar: expected }])
   })
 
   it('refuses a figure without a sample', () => {
