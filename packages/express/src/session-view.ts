@@ -85,7 +85,10 @@ export class SessionView {
     let isRead = false
     const next = (error?: unknown): void => {
       // express-session calls a second time when it could not save.
-      if (isRead) return onLateError()
+      if (isRead) {
+        onLateError()
+        return
+      }
       isRead = true
       if (error !== undefined) {
         this.#state = 'failed'

@@ -178,6 +178,18 @@ describe('Connection', () => {
     template.disconnect()
   })
 
+  it('writes nothing into another database where there is none of its number', async () => {
+    const { server, admin } = await fixture()
+    const template = server.client({ lazyConnect: true, db: 99 })
+    const log = new KeptLog()
+    const connection = new Connection(template, redisSettings({ logger: log }))
+    cleanups.push(() => connection.close())
+    expect(await failure(connection.ask(set('key')))).toMatchObject({ code: 'NODB' })
+    expect(await atOnce(connection.ask(set('key')))).toMatchObject({ code: 'NODB' })
+    expect(await admin.dbsize()).toBe(0)
+    expect(log.lines.join()).toContain('Redis has no database of this number')
+  })
+
   it('leaves no key and no value in an error', async () => {
     const { admin, open } = await fixture()
     await admin.lpush('secret-key', 'x')

@@ -25,6 +25,8 @@ export class Connection {
   /** Since when Redis cannot be reached, on the process's own clock. Absent also before the first attempt has ended. */
   #awaySince: number | undefined
   #reason: RedisError | undefined
+  /** The server has no database of ours: the client goes on in another one, which must get nothing. */
+  #isElsewhere = false
   #closed: Promise<void> | undefined
 
   constructor(template: RedisClient, settings: RedisSettings) {
@@ -58,7 +60,7 @@ export class Connection {
   }
 
   get #isReady(): boolean {
-    return this.#client.status === 'ready'
+    return this.#client.status === 'ready' && !this.#isElsewhere
   }
 
   async #try(ask: Ask, askWithoutWriting: Ask | undefined): Promise<unknown> {
@@ -90,6 +92,7 @@ export class Connection {
   /** @throws {RedisError} what keeps Redis away, at the deadline, or at once when it has been away for long. */
   async #untilReady(deadline: number): Promise<void> {
     const { requestTimeoutMs } = this.#settings
+    if (this.#isElsewhere) throw this.#noted(this.#reason ?? new RedisError('NODB'))
     const leftMs = deadline - performance.now()
     const awayMs = this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince
     if (awayMs < requestTimeoutMs && leftMs > 0) await this.#readyWithin(leftMs)
@@ -112,6 +115,7 @@ export class Connection {
   #watch(): void {
     const report = (error: unknown): void => {
       this.#reason = this.#noted(redisError(error))
+      if (this.#reason.code === 'NODB') this.#isElsewhere = true
     }
     this.#client.on('error', report)
     // Of a Cluster's nodes.
@@ -120,6 +124,7 @@ export class Connection {
       this.#awaySince ??= performance.now()
     })
     this.#client.on('ready', () => {
+      if (this.#isElsewhere) return
       if (this.#awaySince !== undefined) this.#settings.logger.info({ event: 'redis.back' }, 'Redis is back.')
       this.#awaySince = undefined
       this.#reason = undefined

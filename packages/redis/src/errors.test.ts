@@ -23,6 +23,8 @@ const table: readonly (readonly [Error, RedisErrorCode, Remedy])[] = [
   [reply('MOVED 3999 127.0.0.1:6381'), 'MOVED', 'configuration'],
   [reply('ASK 3999 127.0.0.1:6381'), 'ASK', 'configuration'],
   [reply("CROSSSLOT Keys in request don't hash to the same slot"), 'CROSSSLOT', 'configuration'],
+  [reply('ERR DB index is out of range'), 'NODB', 'configuration'],
+  [reply('ERR This instance has cluster support disabled'), 'NOCLUSTER', 'configuration'],
   [reply('CLUSTERDOWN Hash slot not served'), 'CLUSTERDOWN', 'retry'],
   [reply('TRYAGAIN Multiple keys request during rehashing of slot'), 'TRYAGAIN', 'retry'],
   [

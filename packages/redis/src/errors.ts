@@ -29,6 +29,8 @@ export type RedisErrorCode =
   | 'WRONGPASS'
   | 'NOPERM'
   | 'WRONGTYPE'
+  | 'NODB'
+  | 'NOCLUSTER'
   | 'ERR'
   | 'TLS'
   | 'DISCONNECTED'
@@ -102,6 +104,14 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
     remedy: 'configuration',
     message: 'Another program writes keys that begin with `lk:`. Give the client a keyPrefix of its own.',
   },
+  NODB: {
+    remedy: 'configuration',
+    message: 'Redis has no database of this number. Correct `db` in the options of the client, or its URL.',
+  },
+  NOCLUSTER: {
+    remedy: 'configuration',
+    message: 'This Redis is no Cluster. Pass redisStore() a Redis of ioredis instead of a Cluster.',
+  },
   ERR: {
     remedy: 'configuration',
     message: 'Redis does not know a command, or takes no more clients. Latchkey needs Redis 7.0 or later.',
@@ -155,6 +165,8 @@ const disconnected =
   /^(Connection is closed|Stream isn't writeable|Cluster (isn't ready|is ended|is disconnect)|None of startup nodes|Socket timeout|Failed to refresh slots cache|Reached the max retries|Command aborted|All sentinels are unreachable|Redis is already connect)/
 /** What Redis says, with the first word ERR, when the user may run a script but not a command in it. */
 const scriptMayNot = /^ERR The user executing the script can't/
+const noDatabase = /^ERR (DB index is out of range|invalid DB index)/
+const noCluster = /^ERR This instance has cluster support disabled/
 const networkCode = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_)|ENOTFOUND)/
 
 function codeOf(error: unknown): RedisErrorCode {
@@ -165,10 +177,17 @@ function codeOf(error: unknown): RedisErrorCode {
   if (message === 'Command timed out') return 'TIMEOUT'
   if (message.startsWith('Too many Cluster redirections')) return 'REDIRECTED'
   const [word = ''] = /^[A-Z]+(?= )/.exec(message) ?? []
-  if (error.name === 'ReplyError') return scriptMayNot.test(message) ? 'NOPERM' : isCode(word) ? word : 'ERR'
+  if (error.name === 'ReplyError') return codeOfReply(message, word)
   const code = 'code' in error ? String(error.code) : ''
   if (networkCode.test(code) || disconnected.test(message)) return 'DISCONNECTED'
   return /CERT|SSL|TLS|SIGNATURE/.test(code) ? 'TLS' : 'UNKNOWN'
+}
+
+function codeOfReply(message: string, word: string): RedisErrorCode {
+  if (scriptMayNot.test(message)) return 'NOPERM'
+  if (noDatabase.test(message)) return 'NODB'
+  if (noCluster.test(message)) return 'NOCLUSTER'
+  return isCode(word) ? word : 'ERR'
 }
 
 function isCode(word: string): word is RedisErrorCode {

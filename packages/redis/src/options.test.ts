@@ -1,3 +1,4 @@
+import type { Logger } from '@latchkey/core'
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { appSessionStore } from './app-session-store.ts'
@@ -17,6 +18,7 @@ describe('redisSettings', () => {
     [{ requestTimeoutMs: '1s' as unknown as number }, /requestTimeoutMs .* whole number above 0/],
     [{ commandTimeoutMs: 2_000 }, /requestTimeoutMs .* not be below commandTimeoutMs/],
     [{ prefix: 'app:' } as RedisStoreOptions, /no option prefix/],
+    [{ logger: {} as unknown as Logger }, /logger .* methods debug, info, warn, error/],
   ])('refuses %o', (options, message) => {
     expect(() => redisSettings(options)).toThrow(message)
   })

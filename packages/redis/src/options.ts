@@ -43,7 +43,14 @@ export function redisSettings(options: RedisStoreOptions): RedisSettings {
   if (requestTimeoutMs < commandTimeoutMs) {
     throw invalid('The option requestTimeoutMs of redisStore() must not be below commandTimeoutMs.')
   }
-  return { ...numbers, logger: options.logger ?? consoleLogger }
+  const { logger = consoleLogger } = options
+  const levels = ['debug', 'info', 'warn', 'error'] as const
+  if (!levels.every((level) => typeof logger?.[level] === 'function')) {
+    throw invalid(
+      `The option logger of redisStore() must have the methods ${levels.join(', ')}, as pino has.`,
+    )
+  }
+  return { ...numbers, logger }
 }
 
 function invalid(message: string): LatchkeyError {

@@ -89,11 +89,13 @@ describe('ownClient', () => {
     expect(template.options.redisOptions).toEqual(redisOptions)
   })
 
-  it.each([[undefined], [null], ['redis://127.0.0.1'], [{}]])(
+  it.each([[undefined], [null], ['redis://127.0.0.1'], [{}], [{ duplicate() {} }]])(
     'says what it takes when it gets %o',
     (nothing) => {
       // As a program in JavaScript would.
-      expect(() => ownClient(nothing as unknown as RedisClient, 500)).toThrow(/takes a client of ioredis/)
+      expect(() => ownClient(nothing as unknown as RedisClient, 500)).toThrow(
+        /takes a client of ioredis \(not of the package redis\)/,
+      )
     },
   )
 })

@@ -28,10 +28,11 @@ export function ownClient(template: RedisClient, commandTimeoutMs: number): Redi
 
 /** True for a client of a Redis Cluster. @throws {LatchkeyError} `invalid_options`: it is no client at all. */
 export function isCluster(client: RedisClient): client is Cluster {
-  // Programs in JavaScript pass anything.
-  if (typeof client?.duplicate === 'function') return client.isCluster
+  // Programs in JavaScript pass anything. Only a client of ioredis has both.
+  if (typeof client?.duplicate === 'function' && typeof client.callBuffer === 'function')
+    return client.isCluster
   const message =
-    'redisStore() takes a client of ioredis, for example redisStore(new Redis(process.env.REDIS_URL)).'
+    'The store takes a client of ioredis (not of the package redis): new Redis(process.env.REDIS_URL) of ioredis.'
   throw new LatchkeyError('invalid_options', message)
 }
 

@@ -25,7 +25,8 @@ export class RedisServer {
   /** Starts a server and waits until it answers. `settings` are lines of a redis.conf, as arguments. */
   static async start(...settings: readonly string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), mkdtempSync(join(tmpdir(), 'latchkey-redis-')))
-    await server.run(...settings)
+    // For a Cluster; by default it is the port and 10,000, where somebody may listen.
+    await server.run('--cluster-port', `${await freePort()}`, ...settings)
     return server
   }
 

@@ -19,7 +19,7 @@ function fixture({ isCluster = false } = {}) {
       done()
     }
   }
-  const client = { isCluster, duplicate: () => client, stream: new Socket() }
+  const client = { isCluster, duplicate: () => client, callBuffer() {}, stream: new Socket() }
   const writes = new SharedWrites(client as unknown as RedisClient) // all that is looked at
   const send = (text: string): void => {
     writes.join()

@@ -54,7 +54,7 @@ function randomSecret({
   if (isProduction) throw invalidOption(`The option secret is missing. ${fix}`)
   log.warn(
     { event: 'options.random_secret' },
-    `No secret is set, so this process made a random one: everybody is signed out when it ends. ${fix}`,
+    `No secret is set, so this process made a random one: no other process can read its sessions, and everybody is signed out when it ends. ${fix}`,
   )
   return randomId(256)
 }
