@@ -179,7 +179,7 @@ describe('a Cluster', () => {
     )
     const admin = server.client()
     const id = String(await other.client().cluster('MYID'))
-    await admin.cluster('MEET', '127.0.0.1', other.port)
+    await admin.cluster('MEET', '127.0.0.1', other.port, other.busPort)
     await expect.poll(() => admin.cluster('NODES')).toContain(id)
     await admin.cluster('SETSLOT', await slotOf(admin, 'lk:{a}:s'), 'NODE', id)
     const log = new KeptLog()

@@ -13,20 +13,23 @@ const quietly = { retryStrategy: () => 20, maxRetriesPerRequest: null }
 /** A redis-server of the test's own, on a free loopback port and with a folder of its own. */
 export class RedisServer {
   readonly port: number
+  /** Where the nodes of a Cluster talk; by default it is the port and 10,000, where somebody may listen. */
+  readonly busPort: number
   readonly folder: string
   #process: ChildProcess | undefined
   readonly #kill = (): void => void this.#process?.kill('SIGKILL')
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, busPort: number, folder: string) {
     this.port = port
+    this.busPort = busPort
     this.folder = folder
   }
 
   /** Starts a server and waits until it answers. `settings` are lines of a redis.conf, as arguments. */
   static async start(...settings: readonly string[]): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), mkdtempSync(join(tmpdir(), 'latchkey-redis-')))
-    // For a Cluster; by default it is the port and 10,000, where somebody may listen.
-    await server.run('--cluster-port', `${await freePort()}`, ...settings)
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
+    const server = new RedisServer(await freePort(), await freePort(), folder)
+    await server.run(...settings)
     return server
   }
 
@@ -42,7 +45,8 @@ export class RedisServer {
 
   /** Runs the server again on the same port and folder. */
   async run(...settings: readonly string[]): Promise<void> {
-    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '']
+    const ports = ['--port', `${this.port}`, '--cluster-port', `${this.busPort}`, '--bind', '127.0.0.1']
+    const own = [...ports, '--dir', this.folder, '--save', '']
     this.#process = spawn('redis-server', [...own, ...settings], { stdio: 'ignore' })
     // Also where a test fails before it can clean up.
     process.once('exit', this.#kill)
