@@ -4,6 +4,7 @@ import { expect, onTestFinished } from 'vitest'
 import { appsOfTest, leaksIn, redisOfTest } from '../integration/apps.fixture.ts'
 import type { Apps, AppsSetup } from '../integration/apps.ts'
 import { people } from '../integration/fleet.fixture.ts'
+import { countTimeoutMs } from '../integration/run-counts.fixture.ts'
 import type { RedisServer } from '../redis-server.ts'
 
 /** Somebody who is signed in, with one grant. */
@@ -51,7 +52,7 @@ export async function startRig(
   await apps.expire()
   onTestFinished(async () => {
     if (redis.isRunning) expect(await leaksIn(redis, apps.servers.as.marks), 'secrets in Redis').toEqual([])
-  })
+  }, countTimeoutMs)
   return { redis, apps, people: signedIn }
 }
 
