@@ -2,9 +2,8 @@ import { redisStore } from '@latchkey/redis'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { redisOfTest } from '../integration/apps.fixture.ts'
+import { quiet } from '../quiet-log.ts'
 import { redisIsMissing } from '../redis-server.ts'
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** The process has other work to do, as one that renders pages or whose machine is busy. */
 function beBusy(ms: number): void {

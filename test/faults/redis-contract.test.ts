@@ -5,6 +5,7 @@ import { redisStore } from '@latchkey/redis'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { letPass } from '../../packages/redis/src/passing-time.fixture.ts'
+import { quiet } from '../quiet-log.ts'
 import { keysForEver } from '../redis-contents.ts'
 import { startCluster, startSentinelSet } from '../redis-groups.ts'
 import { type RedisServer, redisIsMissing, startRedis } from '../redis-server.ts'
@@ -26,7 +27,6 @@ const readme = readFileSync(new URL('../../packages/redis/README.md', import.met
 const [, listed = ''] = /^ *ACL SETUSER latchkey (.*)$/m.exec(readme) ?? []
 const rights = listed.split(' ')
 const user = { username: 'latchkey', password: 'password' }
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 const places: Readonly<Record<string, () => Promise<Deployment>>> = {
   'a single node': async () => {

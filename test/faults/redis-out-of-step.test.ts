@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { FaultProxy, FlowFault } from '../fault-proxy.ts'
 import { proxyOfTest, redisOfTest } from '../integration/apps.fixture.ts'
 import { countOf, countTimeoutMs } from '../integration/run-counts.fixture.ts'
+import { quiet } from '../quiet-log.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import { startOutageRig } from './outage-rig.fixture.ts'
@@ -13,7 +14,6 @@ const reads = countOf({ everyday: 20_000, full: 1_000_000 })
 const requests = countOf({ everyday: 1_000, full: 100_000 })
 const slots = 100
 const atOnce = 50
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Until it is over, answers are cut in the middle, late beyond the deadline, or come byte by byte. */
 async function disturb(proxy: FaultProxy, lateMs: number, isOver: () => boolean): Promise<number> {

@@ -3,12 +3,12 @@ import { Cluster, Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { appsOfTest, proxyOfTest, redisOfTest } from '../integration/apps.fixture.ts'
 import { people as named } from '../integration/fleet.fixture.ts'
+import { quiet } from '../quiet-log.ts'
 import { startCluster, startSentinelSet } from '../redis-groups.ts'
 import { type RedisServer, redisIsMissing, startReplica } from '../redis-server.ts'
 import { askerOfTest, servedAgain, signInPeople } from './asks.fixture.ts'
 import { callsOf } from './refresh-rig.fixture.ts'
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const record = { version: 'v1', sealed: Buffer.from('sealed') }
 const write = { expectedVersion: undefined, record, ttlSeconds: 60, putGrants: [], deleteGrants: [] }
 
@@ -23,7 +23,7 @@ async function readOften(template: Redis | Cluster): Promise<void> {
   onTestFinished(() => store.close())
   const slots = Array.from({ length: 30 }, (_, index) => `slot-${index}`)
   for (const slot of slots) await store.sessions.write(slot, write)
-  for (const slot of slots) expect(await store.sessions.read(slot, 60)).toBeDefined()
+  for (const slot of slots) expect(await store.sessions.read(slot, 60)).toEqual(record)
 }
 
 /** A primary, and a replica that has heard nothing since `lag`. Two processes: one at each, until told otherwise. */

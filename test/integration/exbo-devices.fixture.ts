@@ -23,10 +23,10 @@ import {
   UserAgent,
 } from '@latchkey/testing'
 import express from 'express'
-import type { Dispatcher } from 'undici'
 import { afterEach, expect } from 'vitest'
 import { subjectKey } from '../../packages/core/src/protocol/subject-key.ts'
 import { Schedule } from './schedule.fixture.ts'
+import { steppedDispatcher } from './stepped-dispatcher.fixture.ts'
 import { publicOrigin } from './two-processes.fixture.ts'
 
 const characters = 'https://eapi.stalcraft.net/eu/characters'
@@ -265,39 +265,6 @@ function addRoutes(app: express.Express, auth: Process['auth'], handed: string[]
     handed.push((await oauthOf(req).account('exbo').accessToken()).value)
     res.sendStatus(204)
   })
-}
-
-/** A dispatcher whose requests are steps, and so are the answers of EXBO's authorization server. */
-function steppedDispatcher({ dispatcher }: Emulators, schedule: Schedule): Dispatcher {
-  return dispatcher.compose((dispatch) => (options, handler) => {
-    const path = String(options.path).split('?', 1)[0] ?? ''
-    const what = `${options.method} ${path}`
-    const { actor } = schedule
-    const held = path.startsWith('/oauth/')
-      ? holdAnswer(handler, () => schedule.step(`answer of ${what}`, actor))
-      : handler
-    void schedule.step(what).then(() => dispatch(options, held))
-    return true
-  })
-}
-
-function holdAnswer(
-  handler: Dispatcher.DispatchHandler,
-  step: () => Promise<void>,
-): Dispatcher.DispatchHandler {
-  return {
-    onRequestStart: (...args) => handler.onRequestStart?.(...args),
-    onResponseStart: (controller, ...args) => {
-      controller.pause()
-      void step().then(() => {
-        handler.onResponseStart?.(controller, ...args)
-        controller.resume()
-      })
-    },
-    onResponseData: (...args) => handler.onResponseData?.(...args),
-    onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
-    onResponseError: (...args) => handler.onResponseError?.(...args),
-  }
 }
 
 function person(number: number): EmulatedUser {

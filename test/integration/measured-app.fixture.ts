@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { latchkey, oidc } from '@latchkey/express'
 import express from 'express'
+import { quiet } from '../quiet-log.ts'
 
 // A program of its own, so that its memory is that of an app and not of a test runner. Its parent sends the issuer,
 // gets the address, and then asks for the highest resident set since the last time it asked.
@@ -21,7 +22,6 @@ process.once('message', (issuer: string) => {
       clientId: 'example-client',
       clientSecret: 'example-client-secret',
     })
-    const quiet = { debug() {}, info() {}, warn() {}, error() {} }
     const auth = latchkey({ baseUrl, providers: [provider], logger: quiet })
     app.use(auth)
     app.get('/whoami', (req, res) => void res.json({ isAuthenticated: req.oauth.isAuthenticated }))

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import { Browser, FlowsFixture, navigation, plainRequest, ScriptedSignInClient } from './flows.fixture.ts'
+import { Browser, FlowsFixture, navigation, plainRequest } from './flows.fixture.ts'
 import type { Reply } from './http.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 /** What every refusal looks like: a fixed page, nothing stored, nothing exchanged. */
 function expectRefused(reply: Reply, status = 400): void {

@@ -7,7 +7,8 @@ import { subjectKey } from '../protocol/subject-key.ts'
 import { grantRefOf, subjectRef } from '../session/record.ts'
 import type { Grant } from '../vault/grant.ts'
 import { Vault } from '../vault/vault.ts'
-import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import { type Browser, FlowsFixture } from './flows.fixture.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 import type { SignInClient } from './sign-in-client.ts'
 
 /** Three providers whose accounts a user keeps. */

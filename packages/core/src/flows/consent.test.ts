@@ -4,7 +4,8 @@ import { grantOf } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
 import type { Grant } from '../vault/grant.ts'
 import { accountAt, consentScope, hasJustAsked, maySend } from './consent.ts'
-import { FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import { FlowsFixture } from './flows.fixture.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 async function signedIn(fixture = new FlowsFixture()) {
   const browser = fixture.browser()

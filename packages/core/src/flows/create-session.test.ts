@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { pairOf } from '../session/session.fixture.ts'
 import type { Session } from '../session/sessions.ts'
 import type { SessionRequest } from './create-session.ts'
-import { FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import { FlowsFixture } from './flows.fixture.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 function requestOf(fixture: FlowsFixture, more: Partial<SessionRequest> = {}): SessionRequest {
   const user = { provider: 'example', id: 'ada', name: 'Ada' }

@@ -1,6 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
-import { ScriptedSignInClient } from './flows.fixture.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 import type { RedeemedCode, UserProfile } from './sign-in-client.ts'
 
 /** What a crowd wants to know of the requests of its server. */

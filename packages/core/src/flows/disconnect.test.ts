@@ -3,7 +3,8 @@ import type { Provider } from '../protocol/provider.ts'
 import type { SessionAccount } from '../session/record.ts'
 import { subjectRef } from '../session/record.ts'
 import type { LiveGrant } from '../vault/grant.ts'
-import { type Browser, FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import { type Browser, FlowsFixture } from './flows.fixture.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 function linking(provider: Partial<Provider>): FlowsFixture {
   const clients = [new ScriptedSignInClient('example'), new ScriptedSignInClient('other', provider)]

@@ -2,9 +2,6 @@ import { TestClock } from '@latchkey/testing'
 import { Sealer } from '../crypto/seal.ts'
 import { LatchkeyError } from '../errors.ts'
 import { Events, type LatchkeyEvents } from '../events.ts'
-import type { Provider } from '../protocol/provider.ts'
-import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
-import type { User } from '../protocol/user.ts'
 import { parseBaseUrl } from '../session/base-url.ts'
 import { KeptAccounts } from '../session/kept-accounts.ts'
 import { pairOf, RecordingLog, secrets, startAt, WatchedStore } from '../session/session.fixture.ts'
@@ -13,8 +10,8 @@ import type { Store } from '../store/store.ts'
 import { Vault } from '../vault/vault.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { Flows } from './routes.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 import type { FlowSettings, OnLogin, Routes } from './settings.ts'
-import type { RedeemedCode, SignInClient, UserProfile } from './sign-in-client.ts'
 
 export const origin = 'https://app.example'
 export const navigation: Readonly<Record<string, string>> = {
@@ -28,111 +25,6 @@ export const ownForm: Readonly<Record<string, string>> = {
   ...navigation,
   'sec-fetch-site': 'same-origin',
   origin,
-}
-
-type AuthorizationRequest = Parameters<SignInClient['authorizationUrl']>[0]
-type Exchange = Parameters<SignInClient['exchangeCode']>[0]
-
-/** A client whose authorization server is a script. It notes whatever the flows ask of it. */
-export class ScriptedSignInClient implements SignInClient {
-  readonly provider: Provider
-  readonly requests: AuthorizationRequest[] = []
-  readonly exchanges: Exchange[] = []
-  readonly revoked: string[] = []
-  readonly refreshed: TokenSet[] = []
-  /** What the next refreshes are answered. */
-  readonly answers: ((tokens: TokenSet) => TokenAnswer | Promise<TokenAnswer>)[] = []
-  person: Omit<User, 'provider'> = { id: 'ada', name: 'Ada' }
-  /** What the server grants; absent: what was asked for. */
-  grants: readonly string[] | undefined
-  beforeUrl: () => void | Promise<void> = () => {}
-  beforeProfile: (tokens: TokenSet) => void | Promise<void> = () => {}
-  beforeExchange: () => void | Promise<void> = () => {}
-  revocation: () => Promise<boolean> = async () => true
-
-  constructor(id: string, overrides: Partial<Provider> = {}) {
-    const name = `${id[0]?.toUpperCase()}${id.slice(1)}`
-    // The flows read nothing else of a provider.
-    this.provider = {
-      id,
-      name,
-      scope: ['read'],
-      responseMode: 'query',
-      revocation: 'token',
-      ...overrides,
-    } as Provider
-  }
-
-  identity(): string {
-    return `https://${this.provider.id}.example client`
-  }
-
-  async authorizationUrl(request: AuthorizationRequest): Promise<string> {
-    this.requests.push(request)
-    await this.beforeUrl()
-    const { redirectUri, state, nonce, scope, prompt, params } = request
-    const query = new URLSearchParams({
-      client_id: 'client',
-      redirect_uri: redirectUri,
-      state,
-      nonce,
-      ...params,
-    })
-    query.set('scope', scope.join(' '))
-    if (prompt !== undefined) query.set('prompt', prompt)
-    return `https://${this.provider.id}.example/authorize?${query}`
-  }
-
-  async readAuthorizationResponse(parameters: URLSearchParams): Promise<{ code: string }> {
-    const error = parameters.get('error')
-    const description = parameters.get('error_description')?.slice(0, 200)
-    if (error !== null) {
-      const oauth = description === undefined ? { error } : { error, description }
-      throw new LatchkeyError('access_denied', 'Not signed in.', { provider: this.provider.id, oauth })
-    }
-    const code = parameters.get('code')
-    if (code === null) throw new LatchkeyError('invalid_callback', 'No code.', { reason: 'no_code' })
-    return { code }
-  }
-
-  async exchangeCode(exchange: Exchange): Promise<RedeemedCode> {
-    this.exchanges.push(exchange)
-    await this.beforeExchange()
-    return { tokens: this.tokens(`access of ${exchange.code}`, this.grants ?? exchange.scope) }
-  }
-
-  tokens(accessToken: string, scope: readonly string[]): TokenSet {
-    const refreshToken = accessToken.replace('access', 'refresh')
-    return {
-      accessToken,
-      refreshToken,
-      tokenType: 'Bearer',
-      receivedAt: startAt,
-      expiresAt: startAt + 3600,
-      scope,
-    }
-  }
-
-  async profile({ tokens }: RedeemedCode): Promise<UserProfile> {
-    await this.beforeProfile(tokens)
-    return { user: { ...this.person, provider: this.provider.id }, claims: { ...this.person } }
-  }
-
-  canRefresh(tokens: TokenSet): boolean {
-    return tokens.refreshToken !== undefined
-  }
-
-  async refresh(tokens: TokenSet): Promise<TokenAnswer> {
-    this.refreshed.push(tokens)
-    const answer = this.answers.shift()
-    if (answer === undefined) throw new Error('A refresh was sent that the test did not expect.')
-    return answer(tokens)
-  }
-
-  async revoke(tokens: TokenSet): Promise<boolean> {
-    this.revoked.push(tokens.refreshToken ?? tokens.accessToken)
-    return this.revocation()
-  }
 }
 
 const defaultRoutes: Routes = {

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type Browser,
-  FlowsFixture,
-  navigation,
-  plainRequest,
-  ScriptedSignInClient,
-} from './flows.fixture.ts'
+import { type Browser, FlowsFixture, navigation, plainRequest } from './flows.fixture.ts'
 import type { Reply } from './http.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 const form = { ...navigation, 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }
 

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
 import type { Session } from '../session/sessions.ts'
-import {
-  type Browser,
-  FlowsFixture,
-  navigation,
-  origin,
-  plainRequest,
-  ScriptedSignInClient,
-} from './flows.fixture.ts'
+import { type Browser, FlowsFixture, navigation, origin, plainRequest } from './flows.fixture.ts'
 import type { Flows } from './routes.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 async function signedIn(fixture = new FlowsFixture()): Promise<{
   fixture: FlowsFixture

@@ -6,7 +6,8 @@ import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import { subjectRef } from '../session/record.ts'
 import { startAt } from '../session/session.fixture.ts'
 import type { Grant } from '../vault/grant.ts'
-import { FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import { FlowsFixture } from './flows.fixture.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 const day = 86_400
 const unauthorized = new LatchkeyError('as_unavailable', 'Refused.', { reason: 'userinfo_unauthorized' })

@@ -1,5 +1,6 @@
 import { subjectRef } from '../session/record.ts'
 import { locatorOf } from '../session/session-index.ts'
+import { storeIsAway } from '../store/guarded-store.ts'
 import type { FlowContext } from './context.ts'
 
 /**
@@ -16,7 +17,8 @@ export async function isUnused(
     const members = await store.subjects.members(subject)
     if (!members.every((id) => leaving.includes(locatorOf(id)))) return false
     return (await store.grants.read(subjectRef(subject))) === undefined
-  } catch {
+  } catch (error) {
+    storeIsAway(error)
     return false
   }
 }

@@ -4,8 +4,9 @@ import type { SessionAccount } from '../session/record.ts'
 import { subjectRef } from '../session/record.ts'
 import { startAt } from '../session/session.fixture.ts'
 import type { LiveGrant } from '../vault/grant.ts'
-import { FlowsFixture, ScriptedSignInClient } from './flows.fixture.ts'
+import { FlowsFixture } from './flows.fixture.ts'
 import { keptAccounts, keptBeside } from './kept.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 const day = 86_400
 const userId = 'the user'

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import { FlowsFixture, navigation, plainRequest, ScriptedSignInClient } from './flows.fixture.ts'
+import { FlowsFixture, navigation, plainRequest } from './flows.fixture.ts'
 import type { LoginRequest } from './login.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 const anything: LoginRequest = {
   provider: undefined,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type Browser, FlowsFixture, navigation, ownForm, ScriptedSignInClient } from './flows.fixture.ts'
+import { type Browser, FlowsFixture, navigation, ownForm } from './flows.fixture.ts'
 import type { Reply } from './http.ts'
+import { ScriptedSignInClient } from './scripted-sign-in-client.fixture.ts'
 
 async function signedIn(fixture = new FlowsFixture()): Promise<{ fixture: FlowsFixture; browser: Browser }> {
   const browser = fixture.browser()

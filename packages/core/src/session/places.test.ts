@@ -111,7 +111,7 @@ describe('the places that a sign-in takes in the indexes', () => {
       return startAt
     }
     await expect(fixture.signIn(session)).rejects.toMatchObject({ code: 'login_required' })
-    expect(await fixture.sessions.resume(pairOf(later?.setCookie ?? ''))).toBeDefined()
+    expect(await fixture.sessions.resume(pairOf(later?.setCookie ?? ''))).toEqual(later?.session)
     expect(await places(fixture)).toEqual([1, 1])
   })
 
