@@ -22,7 +22,8 @@ export interface AccessToken {
 /** A provider's API in somebody's name: requests that carry a fresh token. Every member works detached. */
 export interface ApiAccess {
   /**
-   * The platform's `fetch` with a fresh token: takes and returns the platform's classes, can be handed to any SDK.
+   * The platform's `fetch` with a fresh token: takes and returns the platform's classes, can be handed to any SDK. A
+   * `globalThis.fetch` that a tracer or a test put in the place of Node's own is what makes the requests then.
    * The URL must be absolute and lie on one of the provider's `resourceOrigins`. Redirects are returned, not followed.
    * A 401 is answered by one refresh and one replay, if the body is no stream.
    *

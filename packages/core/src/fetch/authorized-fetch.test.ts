@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import type { Provider } from '../protocol/provider.ts'
+import { oauthProvider } from '../protocol/provider.fixture.ts'
 import { Agent } from '../transport/undici.ts'
 import { AllowedOrigins } from './allowed-origins.ts'
 import { authorizedFetch } from './authorized-fetch.ts'
@@ -34,16 +34,10 @@ function fixture(
     if (next instanceof Error) throw next
     return next
   })
-  // Only these fields are looked at.
-  const provider = {
-    id: 'example',
-    credentials: { scheme: 'Bearer' },
-    resourceHeaders: {},
-  } as unknown as Provider
   const spied = vi.fn(fresh)
   const bearer: TokenBearer = {
     origins: new AllowedOrigins('example', [api]),
-    credentials: new Credentials(provider),
+    credentials: new Credentials(oauthProvider()),
     dispatcher,
     fresh: spied,
   }

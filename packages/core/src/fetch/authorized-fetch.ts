@@ -3,6 +3,8 @@ import type { Dispatcher } from '../transport/undici.ts'
 import { abortable } from './abortable.ts'
 import { parseTarget } from './allowed-origins.ts'
 import type { HeaderRecord } from './credentials.ts'
+import { type LeanCall, type LeanMethod, leanFetch, leanMethods } from './lean-fetch.ts'
+import { isNodesFetch } from './nodes-fetch.ts'
 import { type FetchBody, type OutgoingBody, outgoingBody, requestBody } from './replayable-body.ts'
 import type { TokenBearer } from './token-bearer.ts'
 
@@ -55,7 +57,7 @@ export async function authorizedFetch(
 
 /** Everything that does not change between the first request and its replay. */
 interface PreparedCall {
-  readonly url: string
+  readonly url: URL
   readonly signal: AbortSignal | undefined
   readonly body: OutgoingBody
   readonly headers: HeaderRecord
@@ -64,7 +66,7 @@ interface PreparedCall {
 
 async function prepare(bearer: TokenBearer, input: FetchInput, init: RequestInit): Promise<PreparedCall> {
   refuseOptions(init)
-  const url = bearer.origins.check(addressOf(input)).href
+  const url = bearer.origins.check(addressOf(input))
   const request = input instanceof Request ? input : undefined
   const signal = (init.signal === undefined ? request?.signal : init.signal) ?? undefined
   signal?.throwIfAborted()
@@ -103,22 +105,54 @@ async function renew(
 
 function send(
   bearer: TokenBearer,
-  { url, options, headers, signal }: PreparedCall,
+  call: PreparedCall,
   tokens: TokenSet,
   body: FetchBody | null,
 ): Promise<Response> {
-  const authorized = Object.entries(bearer.credentials.authorize(headers, tokens))
+  const headers = bearer.credentials.authorize(call.headers, tokens)
+  const lean = leanCall(call, headers, body)
+  if (lean !== undefined && isNodesFetch(globalThis.fetch)) return leanFetch(bearer.dispatcher, lean)
   const init: FetchOptions = {
-    ...options,
-    headers: authorized.flatMap(([name, value]) =>
-      [value].flat().map((text): [string, string] => [name, text]),
-    ),
+    ...call.options,
+    headers: pairs(headers),
     body,
-    signal: signal ?? null,
+    signal: call.signal ?? null,
     dispatcher: bearer.dispatcher,
   }
   // Node's types know the dispatcher of the undici that is built in; ours is a compatible one of another release.
-  return globalThis.fetch(url, init as unknown as RequestInit)
+  return globalThis.fetch(call.url.href, init as unknown as RequestInit)
+}
+
+/** The call as one that fetch is not needed for; `undefined` when it asks for something that only fetch has. */
+function leanCall(
+  { url, options, signal }: PreparedCall,
+  headers: readonly string[],
+  body: FetchBody | null,
+): LeanCall | undefined {
+  const { method = 'GET', redirect, ...others } = options
+  if (redirect !== 'manual' || Object.keys(others).length > 0) return undefined
+  if (!isLeanMethod(method) || !isLeanBody(body)) return undefined
+  if (body !== null && (method === 'GET' || method === 'HEAD')) return undefined
+  if (signal !== undefined && !(signal instanceof AbortSignal)) return undefined
+  return { url, method, headers, body, signal }
+}
+
+function isLeanMethod(method: string): method is LeanMethod {
+  return (leanMethods as readonly string[]).includes(method)
+}
+
+function isLeanBody(body: FetchBody | null): body is LeanCall['body'] {
+  return (
+    body === null || typeof body === 'string' || body instanceof Uint8Array || body instanceof URLSearchParams
+  )
+}
+
+function pairs(headers: readonly string[]): [string, string][] {
+  const list: [string, string][] = []
+  for (let index = 0; index < headers.length; index += 2) {
+    list.push([headers[index] ?? '', headers[index + 1] ?? ''])
+  }
+  return list
 }
 
 type FetchOptions = Omit<RequestInit, 'dispatcher'> & { readonly dispatcher: Dispatcher }

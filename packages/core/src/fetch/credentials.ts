@@ -1,11 +1,11 @@
 import { LatchkeyError } from '../errors.ts'
 import { printable } from '../log.ts'
 import type { Provider } from '../protocol/provider.ts'
-import { resourceHeaders } from '../protocol/resource-headers.ts'
+import { credentialHeaders, fixedResourceHeaders } from '../protocol/resource-headers.ts'
 import type { TokenSet } from '../protocol/token.ts'
 
 /** Header names in lower case with their values. */
-export type HeaderRecord = Record<string, string | string[]>
+export type HeaderRecord = Record<string, string>
 
 /** Headers that name the target or the message's length: never the caller's. */
 const alwaysReserved = ['authorization', 'host']
@@ -17,16 +17,18 @@ const alwaysReserved = ['authorization', 'host']
 export class Credentials {
   readonly #provider: Provider
   readonly #reserved: ReadonlySet<string>
+  readonly #fixed: readonly (readonly [name: string, value: string])[]
 
   constructor(provider: Provider) {
     this.#provider = provider
+    this.#fixed = Object.entries(fixedResourceHeaders(provider))
     const own = 'headers' in provider.credentials ? Object.keys(provider.credentials.headers) : []
     this.#reserved = new Set([...alwaysReserved, ...own.map((name) => name.toLowerCase())])
   }
 
   /**
-   * The caller's headers, checked: an own record with names in lower case. `content-length` is left out, because it
-   * is counted from the body.
+   * The caller's headers, checked: an own record with names in lower case, and the values of a repeated name in one
+   * (RFC 9110 §5.2). `content-length` is left out, because it is counted from the body.
    *
    * @throws {TypeError} A header that is ours, or one that HTTP forbids (line breaks, control characters).
    */
@@ -38,18 +40,28 @@ export class Credentials {
       const values = [value].flat().map(String)
       this.#refuse(name, values)
       const all = [headers[name] ?? [], values].flat()
-      headers[name] = all.length === 1 ? (all[0] ?? '') : all
+      headers[name] = all.join(name === 'cookie' ? '; ' : ', ')
     }
     return headers
   }
 
-  /** The preset's fixed headers, over them the caller's own, and the credentials. */
-  authorize(own: HeaderRecord, tokens: TokenSet): HeaderRecord {
-    const preset = resourceHeaders(this.#provider, tokens)
-    for (const value of Object.values(preset)) {
+  /**
+   * Names in lower case, each followed by its value: the preset's fixed headers, over them the caller's own, and the
+   * credentials.
+   */
+  authorize(own: HeaderRecord, { accessToken }: Pick<TokenSet, 'accessToken'>): string[] {
+    const headers: string[] = []
+    const credentials = credentialHeaders(this.#provider, accessToken)
+    for (const name in credentials) {
+      const value = credentials[name] ?? ''
       if (!isHeaderValue(value)) throw unusableToken(this.#provider.id)
+      headers.push(name, value)
     }
-    return Object.assign(Object.create(null), preset, own)
+    for (const [name, value] of this.#fixed) {
+      if (!(name in own) && !(name in credentials)) headers.push(name, value)
+    }
+    for (const name in own) headers.push(name, own[name] ?? '')
+    return headers
   }
 
   #refuse(name: string, values: readonly string[]): void {

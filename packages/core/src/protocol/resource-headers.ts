@@ -1,6 +1,8 @@
 import type { Provider } from './provider.ts'
 import type { TokenSet } from './token.ts'
 
+type Headers = Readonly<Record<string, string>>
+
 /**
  * The headers that carry the access token to a resource server, as the preset says: a scheme before the token, or
  * header pairs, with the preset's fixed headers. The answer belongs to one user, so no cache on the way may keep it,
@@ -11,22 +13,27 @@ export function resourceHeaders(
   provider: Provider,
   tokens: Pick<TokenSet, 'accessToken'>,
 ): Record<string, string> {
-  const { credentials, resourceHeaders: fixed } = provider
-  const values: Readonly<Record<string, string>> = {
-    access_token: tokens.accessToken,
-    client_id: provider.clientId,
-    client_secret: provider.clientSecret ?? '',
-  }
-  const pairs =
-    'scheme' in credentials
-      ? { authorization: `${credentials.scheme} ${tokens.accessToken}` }
-      : Object.fromEntries(
-          Object.entries(credentials.headers).map(([name, text]) => [name, fill(text, values)]),
-        )
-  return lowerCaseNames({ 'cache-control': 'no-store', ...fixed, ...pairs })
+  return { ...fixedResourceHeaders(provider), ...credentialHeaders(provider, tokens.accessToken) }
 }
 
-function fill(template: string, values: Readonly<Record<string, string>>): string {
+/** Those of {@link resourceHeaders} that are the same for every token. */
+export function fixedResourceHeaders({ resourceHeaders }: Provider): Record<string, string> {
+  return lowerCaseNames({ 'cache-control': 'no-store', ...lowerCaseNames(resourceHeaders) })
+}
+
+/** Those of {@link resourceHeaders} that carry the token. */
+export function credentialHeaders(
+  { credentials, clientId, clientSecret = '' }: Provider,
+  accessToken: string,
+): Record<string, string> {
+  if ('scheme' in credentials) return { authorization: `${credentials.scheme} ${accessToken}` }
+  const values: Headers = { access_token: accessToken, client_id: clientId, client_secret: clientSecret }
+  return Object.fromEntries(
+    Object.entries(credentials.headers).map(([name, text]) => [name.toLowerCase(), fill(text, values)]),
+  )
+}
+
+function fill(template: string, values: Headers): string {
   return template.replace(
     /\{(access_token|client_id|client_secret)\}/g,
     (_match, name: string) => values[name] ?? '',
@@ -34,6 +41,6 @@ function fill(template: string, values: Readonly<Record<string, string>>): strin
 }
 
 /** Header names compare case-insensitively; a record of them has each once. */
-export function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+export function lowerCaseNames(headers: Headers): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
