@@ -104,8 +104,8 @@ export class Latchkey<Id extends string = string> {
    *   response has begun.
    * @param onLook called when the app first asks who is signed in: {@link sharedCacheHeaders} are due then.
    */
-  async open(request: PlainRequest, answer: Answer, onLook?: () => void): Promise<RequestOAuth<Id>> {
-    return oauthOf<Id>(this.#parts, { request, outcome: await this.#resume(request), answer, onLook })
+  open(request: PlainRequest, answer: Answer, onLook?: () => void): Promise<RequestOAuth<Id>> {
+    return this.#resume(request, (outcome) => oauthOf<Id>(this.#parts, { request, outcome, answer, onLook }))
   }
 
   /**
@@ -120,8 +120,9 @@ export class Latchkey<Id extends string = string> {
       readBody: async () => '',
       native: req,
     }
-    const outcome = await this.#resume(request)
-    return oauthOf<Id>(this.#parts, { request, outcome, answer: answersNothing })
+    return this.#resume(request, (outcome) =>
+      oauthOf<Id>(this.#parts, { request, outcome, answer: answersNothing }),
+    )
   }
 
   /**
@@ -240,12 +241,11 @@ export class Latchkey<Id extends string = string> {
     await transport.close()
   }
 
-  async #resume(request: PlainRequest): Promise<SessionOutcome> {
-    try {
-      return { session: await this.#parts.sessions.resume(headerOf(request, 'cookie')) }
-    } catch (failure) {
-      return { failure }
-    }
+  #resume<T>(request: PlainRequest, open: (outcome: SessionOutcome) => T): Promise<T> {
+    return this.#parts.sessions.resume(headerOf(request, 'cookie')).then(
+      (session) => open({ session }),
+      (failure: unknown) => open({ failure }),
+    )
   }
 }
 

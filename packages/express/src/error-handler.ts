@@ -1,6 +1,6 @@
 import type { Latchkey, Reply } from '@latchkey/core/adapter'
 import type { ErrorRequestHandler, Request, Response } from 'express'
-import { plainRequest } from './translate.ts'
+import { ExpressRequest } from './translate.ts'
 
 /** Express's error middleware for Latchkey's errors. Every other error, and every begun response, is passed on. */
 export function errorHandler(
@@ -8,7 +8,9 @@ export function errorHandler(
   answer: (req: Request, res: Response, reply: Reply) => Promise<void>,
 ): ErrorRequestHandler {
   return async (error, req, res, next) => {
-    const reply = res.headersSent ? undefined : await core.errorReply(error, plainRequest(req), req.oauth)
+    const reply = res.headersSent
+      ? undefined
+      : await core.errorReply(error, new ExpressRequest(req), req.oauth)
     if (reply === undefined) next(error)
     else await answer(req, res, reply)
   }

@@ -1,13 +1,13 @@
 import type { LatchkeyOptions, RequestOAuth } from '@latchkey/core'
 import { Latchkey as Core, carry, type LoginRequirement, type Reply } from '@latchkey/core/adapter'
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { AppSession } from './app-session.ts'
 import { errorHandler } from './error-handler.ts'
 import { Mounting } from './mounting.ts'
 import { RequestStates } from './request-state.ts'
 import { requireLogin } from './require-login.ts'
 import { guardSharedCaches } from './shared-caches.ts'
-import { plainRequest, requireUnanswered, writeReply } from './translate.ts'
+import { ExpressRequest, requireUnanswered, writeReply } from './translate.ts'
 
 /** What an app uses of core as it is. */
 const coreMembers = [
@@ -54,9 +54,7 @@ export interface Latchkey<Id extends string = string> extends RequestHandler, Pi
 export function latchkey<Id extends string>(options: LatchkeyOptions<Id, LoginRequest>): Latchkey<Id> {
   const core = new Core<Id>(options)
   const adapter = new ExpressAdapter<Id>(core)
-  const handle: RequestHandler = async (req, res, next) => {
-    if (await adapter.handle(req, res, handle)) next()
-  }
+  const handle: RequestHandler = (req, res, next) => adapter.handle(req, res, next, handle)
   core.announce()
   const withCore = carry(handle, core, coreMembers)
   return carry(withCore, adapter, ['requireLogin', 'errorHandler'])
@@ -80,19 +78,16 @@ class ExpressAdapter<Id extends string> {
     this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, async () => reply))
   }
 
-  /** True when the request goes on to the app; false when it is answered. */
-  async handle(req: Request, res: Response, self: RequestHandler): Promise<boolean> {
+  /** Answers a request, or opens it and hands it on to the app. */
+  async handle(req: Request, res: Response, next: NextFunction, self: RequestHandler): Promise<void> {
     this.#mounting.check(req, self)
     const state = this.#states.of(req)
-    if (state.isOpened) return true
+    if (state.isOpened) return next()
     guardSharedCaches(res, state)
-    const request = plainRequest(req)
+    const request = new ExpressRequest(req)
     const routed = this.#core.route(request)
     const reply = routed && (await routed)
-    if (reply !== undefined) {
-      await this.#answer(req, res, async () => reply)
-      return false
-    }
+    if (reply !== undefined) return this.#answer(req, res, async () => reply)
     const opening = this.#core.open(
       request,
       (make) => this.#answer(req, res, make),
@@ -106,7 +101,7 @@ class ExpressAdapter<Id extends string> {
     if (reading !== undefined) await reading
     req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
     state.isOpened = true
-    return true
+    next()
   }
 
   async #answer(req: Request, res: Response, make: () => Promise<Reply>): Promise<void> {

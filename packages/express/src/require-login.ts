@@ -1,7 +1,7 @@
 import { LatchkeyError } from '@latchkey/core'
 import type { Latchkey, LoginRequirement } from '@latchkey/core/adapter'
 import type { RequestHandler } from 'express'
-import { plainRequest } from './translate.ts'
+import { ExpressRequest } from './translate.ts'
 
 /**
  * Middleware that passes on requests which meet the requirement, and throws for all others.
@@ -21,7 +21,7 @@ export function requireLogin<Id extends string>(
         'requireLogin() found no req.oauth: mount app.use(auth) without a path and before the routes that need it.',
       )
     }
-    await core.guard(plainRequest(req), oauth, requirement)
+    await core.guard(new ExpressRequest(req), oauth, requirement)
     next()
   }
 }

@@ -3,16 +3,25 @@ import type { PlainRequest, Reply } from '@latchkey/core/adapter'
 import type { Request, Response } from 'express'
 
 /** The request as core sees it: the original URL, whatever it is mounted under. */
-export function plainRequest(req: Request): PlainRequest {
-  return {
-    method: req.method,
-    url: req.originalUrl,
-    headers: req.headers,
-    readBody: (maxBytes) => readBody(req, maxBytes),
-    native: req,
-    attach: (oauth) => {
-      req.oauth = oauth as Request['oauth'] // what core makes for this very instance
-    },
+export class ExpressRequest implements PlainRequest {
+  readonly native: Request
+  readonly method: string
+  readonly url: string
+  readonly headers: PlainRequest['headers']
+
+  constructor(req: Request) {
+    this.native = req
+    this.method = req.method
+    this.url = req.originalUrl
+    this.headers = req.headers
+  }
+
+  readBody(maxBytes: number): Promise<string> {
+    return readBody(this.native, maxBytes)
+  }
+
+  attach(oauth: object): void {
+    this.native.oauth = oauth as Request['oauth'] // what core makes for this very instance
   }
 }
 

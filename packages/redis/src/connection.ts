@@ -42,15 +42,12 @@ export class Connection {
    *
    * @throws {RedisError} only
    */
-  async ask(ask: Ask, askWithoutWriting?: Ask): Promise<unknown> {
-    if (this.#closed !== undefined) throw new RedisError('CLOSED')
-    if (this.#pending >= this.#settings.maxPending) throw this.#noted(new RedisError('OVERLOADED'))
+  ask(ask: Ask, askWithoutWriting?: Ask): Promise<unknown> {
+    if (this.#closed !== undefined) return Promise.reject(new RedisError('CLOSED'))
+    if (this.#pending >= this.#settings.maxPending)
+      return Promise.reject(this.#noted(new RedisError('OVERLOADED')))
     this.#pending += 1
-    try {
-      return await this.#try(ask, askWithoutWriting)
-    } finally {
-      this.#pending -= 1
-    }
+    return this.#answer(ask, askWithoutWriting)
   }
 
   /** Closes the connection after what is under way. */
@@ -63,29 +60,33 @@ export class Connection {
     return this.#client.status === 'ready' && !this.#isElsewhere
   }
 
-  async #try(ask: Ask, askWithoutWriting: Ask | undefined): Promise<unknown> {
+  async #answer(ask: Ask, askWithoutWriting: Ask | undefined): Promise<unknown> {
     const deadline = performance.now() + this.#settings.requestTimeoutMs
     // The common case sets no timer: the client's own for each command is shorter.
     let isFirst = this.#isReady
-    for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
-      if (!this.#isReady) await this.#untilReady(deadline)
-      try {
-        const asked = ask(this.#wire)
-        return await (isFirst ? asked : before(deadline, asked))
-      } catch (error) {
-        const fault = redisError(error)
-        isFirst = false
-        if (askWithoutWriting !== undefined && refusesWrites(fault)) {
-          this.#noted(fault)
-          ask = askWithoutWriting
-          askWithoutWriting = undefined
-          continue
+    try {
+      for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
+        if (!this.#isReady) await this.#untilReady(deadline)
+        try {
+          const asked = ask(this.#wire)
+          return await (isFirst ? asked : before(deadline, asked))
+        } catch (error) {
+          const fault = redisError(error)
+          isFirst = false
+          if (askWithoutWriting !== undefined && refusesWrites(fault)) {
+            this.#noted(fault)
+            ask = askWithoutWriting
+            askWithoutWriting = undefined
+            continue
+          }
+          const leftMs = deadline - performance.now()
+          if ((fault.remedy !== 'retry' && fault.remedy !== 'reconnect') || leftMs <= pauseMs)
+            throw this.#noted(fault)
         }
-        const leftMs = deadline - performance.now()
-        if ((fault.remedy !== 'retry' && fault.remedy !== 'reconnect') || leftMs <= pauseMs)
-          throw this.#noted(fault)
+        await delay(pauseMs * (0.5 + Math.random() / 2))
       }
-      await delay(pauseMs * (0.5 + Math.random() / 2))
+    } finally {
+      this.#pending -= 1
     }
   }
 

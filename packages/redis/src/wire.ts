@@ -1,4 +1,5 @@
 import { RedisError, redisError } from './errors.ts'
+import { type AwaitedReply, OverdueReplies } from './overdue-replies.ts'
 import type { RedisClient } from './own-client.ts'
 import type { Script } from './scripts.ts'
 import { SharedWrites } from './shared-writes.ts'
@@ -10,13 +11,14 @@ export type Argument = string | Buffer | number
 export class Wire {
   readonly #client: RedisClient
   readonly #writes: SharedWrites
-  readonly #timeoutMs: number
+  readonly #overdue: OverdueReplies
+  readonly #unwritten: WrittenCommand[] = []
 
   /** @param timeoutMs that Redis has for each command. */
   constructor(client: RedisClient, timeoutMs: number) {
     this.#client = client
     this.#writes = new SharedWrites(client)
-    this.#timeoutMs = timeoutMs
+    this.#overdue = new OverdueReplies(timeoutMs)
   }
 
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
@@ -45,17 +47,47 @@ export class Wire {
    */
   #answered(reply: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined
-      let isDone = false
-      const late = (): void => reject(new RedisError('TIMEOUT'))
-      this.#writes.whenWritten(() => {
-        if (!isDone) timer = setTimeout(() => setImmediate(late), this.#timeoutMs)
-      })
-      const done = (): void => {
-        isDone = true
-        clearTimeout(timer)
-      }
-      reply.then(resolve, reject).then(done, done)
+      const written = new WrittenCommand(reject)
+      this.#unwritten.push(written)
+      if (this.#unwritten.length === 1) this.#writes.whenWritten(this.#onWritten)
+      reply.then(
+        (answer) => {
+          this.#settled(written)
+          resolve(answer)
+        },
+        (error: unknown) => {
+          this.#settled(written)
+          reject(error)
+        },
+      )
     })
+  }
+
+  readonly #onWritten = (): void => {
+    const now = performance.now()
+    for (const command of this.#unwritten.splice(0)) {
+      if (command.isSettled) continue
+      command.writtenAt = now
+      this.#overdue.add(command)
+    }
+  }
+
+  #settled(command: WrittenCommand): void {
+    command.isSettled = true
+    this.#overdue.delete(command)
+  }
+}
+
+class WrittenCommand implements AwaitedReply {
+  writtenAt = 0
+  isSettled = false
+  readonly #reject: (error: RedisError) => void
+
+  constructor(reject: (error: RedisError) => void) {
+    this.#reject = reject
+  }
+
+  onOverdue(): void {
+    this.#reject(new RedisError('TIMEOUT'))
   }
 }

@@ -6,11 +6,11 @@ export interface PlainRequest {
   /** Node's header object: lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** The body as text, refused with 413 when it is longer than `maxBytes`. */
-  readonly readBody: (maxBytes: number) => Promise<string>
+  readBody(maxBytes: number): Promise<string>
   /** The framework's own request, for the app's callbacks. */
   readonly native?: unknown
   /** Puts a `req.oauth` on the framework's own request. */
-  readonly attach?: (oauth: object) => void
+  attach?(oauth: object): void
 }
 
 /** An answer of core's. Adapters write it as it is. */

@@ -58,9 +58,9 @@ export class SessionSlots {
    * The session in a slot, its idle time renewed.
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
-  async load(locator: string): Promise<Session | undefined> {
+  load(locator: string): Promise<Session | undefined> {
     const ttlSeconds = this.#ttlSeconds(this.#opened.expiresAt(locator))
-    return this.#open(locator, await this.#store.read(locator, ttlSeconds))
+    return this.#store.read(locator, ttlSeconds).then((found) => this.#open(locator, found))
   }
 
   /** The session in a slot, for a look that is no visit of its user's. @throws as {@link SessionSlots.load} */

@@ -76,6 +76,7 @@ export interface SessionParts {
   readonly settings: SessionSettings
 }
 
+const nobody: Promise<undefined> = Promise.resolve(undefined)
 /** How often a sign-in starts over because another one of the same browser was faster. */
 const writeAttempts = 4
 
@@ -104,11 +105,12 @@ export class Sessions {
    * and none without a well-formed cookie of ours. Renews the idle time.
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
-  async resume(cookieHeader: string | undefined): Promise<Session | undefined> {
+  resume(cookieHeader: string | undefined): Promise<Session | undefined> {
     const named = this.#cookie.read(cookieHeader)
-    if (named === undefined) return undefined
-    const session = await this.#slots.load(named.locator)
-    return session && isProved(named, session.record) ? session : undefined
+    if (named === undefined) return nobody
+    return this.#slots
+      .load(named.locator)
+      .then((session) => (session && isProved(named, session.record) ? session : undefined))
   }
 
   /** How many sessions a user has now. @throws {LatchkeyError} `store_unavailable` */

@@ -1,39 +1,45 @@
-/** A map that holds at most `capacity` entries; the least recently used one makes room. */
+/**
+ * A map that holds at most `capacity` entries. Whoever was not used while half as many others were makes room: a look at
+ * an entry in use costs no more than in any map, which an exact order of use would not allow.
+ */
 export class LruMap<Value> {
-  readonly #entries = new Map<string, Value>()
-  readonly #capacity: number
+  readonly #generation: number
+  #young = new Map<string, Value>()
+  #old = new Map<string, Value>()
 
+  /** @param capacity at least 2 */
   constructor(capacity: number) {
-    this.#capacity = capacity
+    this.#generation = Math.floor(capacity / 2)
   }
 
   get(key: string): Value | undefined {
-    const value = this.#entries.get(key)
-    if (value === undefined) return undefined
-    // A Map iterates in insertion order, so moving the entry to the end makes the first one the least recent.
-    this.#entries.delete(key)
-    this.#entries.set(key, value)
-    return value
+    const value = this.#young.get(key)
+    if (value !== undefined) return value
+    const aged = this.#old.get(key)
+    if (aged !== undefined) this.set(key, aged)
+    return aged
   }
 
   /** A look that does not count as use. */
   peek(key: string): Value | undefined {
-    return this.#entries.get(key)
+    return this.#young.get(key) ?? this.#old.get(key)
   }
 
   set(key: string, value: Value): void {
-    this.#entries.delete(key)
-    this.#entries.set(key, value)
-    if (this.#entries.size <= this.#capacity) return
-    const [oldest] = this.#entries.keys()
-    if (oldest !== undefined) this.#entries.delete(oldest)
+    this.#old.delete(key)
+    if (this.#young.size >= this.#generation && !this.#young.has(key)) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(key, value)
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    this.#young.delete(key)
+    this.#old.delete(key)
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#young.size + this.#old.size
   }
 }
