@@ -26,11 +26,13 @@ function fixture({
   failure,
   grant,
   resolvesMore = false,
+  areListed = true,
 }: {
   readonly accounts?: readonly (readonly [provider: string, id: string])[] | undefined
   readonly failure?: Error
   readonly grant?: Grant
   readonly resolvesMore?: boolean
+  readonly areListed?: boolean
 } = {}) {
   const clients = ['a', 'b'].map(
     (id): TokenSource => ({
@@ -58,7 +60,7 @@ function fixture({
     outcome,
     vault: { fresh, read: vi.fn(async () => grant) },
     clients: {
-      listed: clients,
+      listed: areListed ? clients : [],
       resolvesMore,
       find: async (id: string) => clients.find((one) => one.provider.id === id),
     },
@@ -149,7 +151,7 @@ describe('req.oauth of somebody who is signed in', () => {
   })
 
   it('looks the provider up again after a lookup that failed', async () => {
-    const { oauth, parts } = fixture()
+    const { oauth, parts } = fixture({ resolvesMore: true, areListed: false })
     vi.spyOn(parts.clients, 'find').mockRejectedValueOnce(new LatchkeyError('as_unavailable', 'not now'))
     const account = oauth.account('a')
     await expect(account.accessToken()).rejects.toThrow('not now')

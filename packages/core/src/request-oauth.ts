@@ -96,9 +96,9 @@ export type Answer = (make: () => Promise<Reply>) => Promise<void>
 export interface RequestOAuthParts extends AccountParts {
   readonly outcome: SessionOutcome
   /** Called once, when something first asks who is signed in: from then on the answer depends on it. */
-  readonly onLook?: () => void
-  readonly login: (options: LoginOptions) => Promise<Reply>
-  readonly logout: (session: Session | undefined, options: LogoutOptions) => Promise<Reply>
+  onLook?(): void
+  login(options: LoginOptions): Promise<Reply>
+  logout(session: Session | undefined, options: LogoutOptions): Promise<Reply>
   /** Makes the answer of the request and writes it; refuses, before anything is made, when the response has begun. */
   readonly answer: Answer
 }
@@ -128,39 +128,56 @@ export function sessionForLogin(
   return undefined
 }
 
+// Most requests use one of these members or none, so each is made when it is read.
 class SessionAccess<Id extends string> implements RequestAccess<Id> {
-  readonly fetch: ApiAccess['fetch']
-  readonly request: ApiAccess['request']
-  readonly accessToken: ApiAccess['accessToken']
-  readonly account: RequestAccess<Id>['account']
-  readonly requireUser: () => User
-  readonly requireUserId: () => string
-  readonly login: RequestAccess<Id>['login']
-  readonly logout: RequestAccess['logout']
   readonly #parts: RequestOAuthParts
   #outcome: SessionOutcome
   #isLookedAt = false
   #list: AccountList<Id> | undefined
+  #api: ApiAccess | undefined
 
   constructor(parts: RequestOAuthParts) {
     this.#parts = parts
     this.#outcome = parts.outcome
-    const access = accessThrough(() => this.#accounts())
-    this.fetch = access.fetch
-    this.request = access.request
-    this.accessToken = access.accessToken
-    this.account = (provider, id) => this.#accounts().at(provider, id)
-    this.requireUser = () => this.#requireSession().record.user
-    this.requireUserId = () => this.#requireSession().record.userId
-    this.login = async (options = {}) => {
+  }
+
+  get fetch(): ApiAccess['fetch'] {
+    return this.#apiAccess.fetch
+  }
+
+  get request(): ApiAccess['request'] {
+    return this.#apiAccess.request
+  }
+
+  get accessToken(): ApiAccess['accessToken'] {
+    return this.#apiAccess.accessToken
+  }
+
+  get account(): RequestAccess<Id>['account'] {
+    return (provider, id) => this.#accounts().at(provider, id)
+  }
+
+  get requireUser(): () => User {
+    return () => this.#requireSession().record.user
+  }
+
+  get requireUserId(): () => string {
+    return () => this.#requireSession().record.userId
+  }
+
+  get login(): RequestAccess<Id>['login'] {
+    return async (options = {}) => {
       requireKnownKeys<LoginOptions>('login()', options, loginNames)
-      await parts.answer(() => parts.login(options))
+      await this.#parts.answer(() => this.#parts.login(options))
     }
-    this.logout = async (options = {}) => {
+  }
+
+  get logout(): RequestAccess['logout'] {
+    return async (options = {}) => {
       requireKnownKeys<LogoutOptions>('logout()', options, logoutNames)
       const session = this.#session
-      await parts.answer(async () => {
-        const reply = await parts.logout(session, options)
+      await this.#parts.answer(async () => {
+        const reply = await this.#parts.logout(session, options)
         this.#outcome = { session: undefined }
         this.#list = undefined
         return reply
@@ -170,6 +187,11 @@ class SessionAccess<Id extends string> implements RequestAccess<Id> {
 
   static sessionOf(oauth: object): Session | undefined {
     return #outcome in oauth ? oauth.#session : undefined
+  }
+
+  get #apiAccess(): ApiAccess {
+    this.#api ??= accessThrough(() => this.#accounts())
+    return this.#api
   }
 
   get isAuthenticated(): boolean {

@@ -2,8 +2,11 @@
  * The outcome of `work`, or a rejection with the signal's reason as soon as it aborts. The work itself goes on: a
  * refresh that one caller no longer waits for still serves all others.
  */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work
+export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined ? work : untilAborted(work, signal)
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
     work.catch(() => {}) // nobody waits for it any more
     throw signal.reason

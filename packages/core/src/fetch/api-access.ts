@@ -60,17 +60,28 @@ export interface AuthorizedAccessParts {
 
 /** {@link ApiAccess} for one grant. */
 export class AuthorizedAccess implements ApiAccess {
-  readonly fetch: typeof globalThis.fetch
-  readonly request: ApiAccess['request']
-  readonly accessToken: ApiAccess['accessToken']
+  readonly #parts: AuthorizedAccessParts
+  readonly #bearer: TokenBearer
 
-  constructor({ vault, handle, origins, credentials, dispatcher }: AuthorizedAccessParts) {
+  constructor(parts: AuthorizedAccessParts) {
+    this.#parts = parts
+    const { vault, handle, origins, credentials, dispatcher } = parts
     const fresh = (rejectedToken?: string): Promise<TokenSet> =>
       vault.fresh(handle, rejectedToken === undefined ? anyTtl : { ...anyTtl, rejectedToken })
-    const bearer: TokenBearer = { origins, credentials, dispatcher, fresh }
-    this.fetch = (input, init) => authorizedFetch(bearer, input, init)
-    this.request = (url, options) => authorizedRequest(bearer, url, options)
-    this.accessToken = async (options) =>
+    this.#bearer = { origins, credentials, dispatcher, fresh }
+  }
+
+  get fetch(): typeof globalThis.fetch {
+    return (input, init) => authorizedFetch(this.#bearer, input, init)
+  }
+
+  get request(): ApiAccess['request'] {
+    return (url, options) => authorizedRequest(this.#bearer, url, options)
+  }
+
+  get accessToken(): ApiAccess['accessToken'] {
+    const { vault, handle } = this.#parts
+    return async (options) =>
       accessToken(await vault.fresh(handle, { minTtlSeconds: options?.minTtlSeconds ?? 0 }))
   }
 }

@@ -64,15 +64,22 @@ interface PreparedCall {
   readonly options: RequestInit
 }
 
-async function prepare(bearer: TokenBearer, input: FetchInput, init: RequestInit): Promise<PreparedCall> {
+function prepare(
+  bearer: TokenBearer,
+  input: FetchInput,
+  init: RequestInit,
+): PreparedCall | Promise<PreparedCall> {
   refuseOptions(init)
   const url = bearer.origins.check(addressOf(input))
   const request = input instanceof Request ? input : undefined
   const signal = (init.signal === undefined ? request?.signal : init.signal) ?? undefined
   signal?.throwIfAborted()
   const headers = bearer.credentials.callerHeaders(headerEntries(init.headers ?? request?.headers))
-  const body = init.body == null && request ? await requestBody(request, signal) : outgoingBody(init.body)
-  return { url, signal, body, headers, options: carried(init, request, body.streams) }
+  const withBody = (body: OutgoingBody): PreparedCall => {
+    return { url, signal, body, headers, options: carried(init, request, body.streams) }
+  }
+  if (init.body == null && request) return requestBody(request, signal).then(withBody)
+  return withBody(outgoingBody(init.body))
 }
 
 function carried(init: RequestInit, request: Request | undefined, streams: boolean): RequestInit {

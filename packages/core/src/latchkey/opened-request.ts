@@ -1,14 +1,19 @@
 import { LatchkeyError } from '../errors.ts'
-import type { PlainRequest } from '../flows/http.ts'
+import type { PlainRequest, Reply } from '../flows/http.ts'
 import type { OnLogin } from '../flows/settings.ts'
 import type { Settings } from '../options.ts'
 import {
   type Answer,
+  type LoginOptions,
+  type LogoutOptions,
   type RequestOAuth,
+  type RequestOAuthParts,
   requestOAuth,
   type SessionOutcome,
   sessionForLogin,
 } from '../request-oauth.ts'
+import type { SessionAccount } from '../session/record.ts'
+import type { Session } from '../session/sessions.ts'
 import type { Parts } from './parts.ts'
 import { requireUserId } from './user-id.ts'
 
@@ -21,26 +26,53 @@ export interface OpenedRequest {
 }
 
 /** The `req.oauth` of a request. */
-export function oauthOf<Id extends string>(
-  { vault, clients, transport, flows }: Parts,
-  { request, outcome, answer, onLook = () => {} }: OpenedRequest,
-): RequestOAuth<Id> {
-  return requestOAuth<Id>({
-    outcome,
-    answer,
-    onLook,
-    vault,
-    clients,
-    dispatcher: transport.dispatcher,
-    disconnect: (userId, account) => flows.disconnect(userId, account),
-    login: (options) => {
-      const { provider, scope, link = false, prompt, params, returnTo } = options
-      const asked = { provider, scope, link, prompt, params, returnTo }
-      return flows.login(request, sessionForLogin(outcome, options), asked)
-    },
-    logout: (current, { returnTo, everywhere = false }) =>
-      flows.logout(request, current, { returnTo, everywhere }),
-  })
+export function oauthOf<Id extends string>(parts: Parts, opened: OpenedRequest): RequestOAuth<Id> {
+  return requestOAuth<Id>(new OpenedParts(parts, opened))
+}
+
+class OpenedParts implements RequestOAuthParts {
+  readonly outcome: SessionOutcome
+  readonly answer: Answer
+  readonly #parts: Parts
+  readonly #opened: OpenedRequest
+
+  constructor(parts: Parts, opened: OpenedRequest) {
+    this.outcome = opened.outcome
+    this.answer = opened.answer
+    this.#parts = parts
+    this.#opened = opened
+  }
+
+  get vault(): Parts['vault'] {
+    return this.#parts.vault
+  }
+
+  get clients(): Parts['clients'] {
+    return this.#parts.clients
+  }
+
+  get dispatcher(): RequestOAuthParts['dispatcher'] {
+    return this.#parts.transport.dispatcher
+  }
+
+  onLook(): void {
+    this.#opened.onLook?.()
+  }
+
+  disconnect(userId: string, account: SessionAccount): Promise<void> {
+    return this.#parts.flows.disconnect(userId, account)
+  }
+
+  login(options: LoginOptions): Promise<Reply> {
+    const { request, outcome } = this.#opened
+    const { provider, scope, link = false, prompt, params, returnTo } = options
+    const asked = { provider, scope, link, prompt, params, returnTo }
+    return this.#parts.flows.login(request, sessionForLogin(outcome, options), asked)
+  }
+
+  logout(current: Session | undefined, { returnTo, everywhere = false }: LogoutOptions): Promise<Reply> {
+    return this.#parts.flows.logout(this.#opened.request, current, { returnTo, everywhere })
+  }
 }
 
 /** The app's `onLogin` as the flows call it: with a `req.oauth` that says who was signed in before. */

@@ -21,6 +21,7 @@ function listOf(
 
 const shown = ({ provider, id }: { readonly provider: string; readonly id: string }): string =>
   `${provider}:${id}`
+const accountFor = async (list: AccountList<string>, url: URL): Promise<unknown> => list.for(url)
 const api = (host: string): URL => new URL(`https://${host}.example/me`)
 
 describe('AccountList.at', () => {
@@ -70,41 +71,43 @@ describe('AccountList.for', () => {
 
   it('does not choose between two of which neither signed in', async () => {
     const list = listOf(['a:grace', 'b:linus'])
-    await expect(list.for(api('shared'))).rejects.toMatchObject({ code: 'account_ambiguous' })
+    await expect(accountFor(list, api('shared'))).rejects.toMatchObject({ code: 'account_ambiguous' })
     const kept = listOf(['a:ada', 'a:grace'], { user: undefined })
-    await expect(kept.for(api('a'))).rejects.toMatchObject({ code: 'account_ambiguous' })
+    await expect(accountFor(kept, api('a'))).rejects.toMatchObject({ code: 'account_ambiguous' })
   })
 
   it('case 51: sends nothing anywhere else', async () => {
-    await expect(listOf(['a:ada']).for(api('evil'))).rejects.toMatchObject({ code: 'origin_not_allowed' })
-    await expect(listOf([]).for(api('evil'))).rejects.toMatchObject({ code: 'origin_not_allowed' })
+    await expect(accountFor(listOf(['a:ada']), api('evil'))).rejects.toMatchObject({
+      code: 'origin_not_allowed',
+    })
+    await expect(accountFor(listOf([]), api('evil'))).rejects.toMatchObject({ code: 'origin_not_allowed' })
   })
 
   it('asks for the account of a known API that is not there', async () => {
-    await expect(listOf(['a:ada']).for(api('b'))).rejects.toMatchObject({
+    await expect(accountFor(listOf(['a:ada']), api('b'))).rejects.toMatchObject({
       reason: 'no_account',
       provider: 'b',
     })
     const nobody = listOf([], { requireSomebody: signedOut })
-    await expect(nobody.for(api('b'))).rejects.toMatchObject({ reason: 'signed_out' })
+    await expect(accountFor(nobody, api('b'))).rejects.toMatchObject({ reason: 'signed_out' })
   })
 
   it('asks for a sign-in where the API may be that of a provider which is only known when asked for', async () => {
     const fixture = new AccountsFixture({ resolvesMore: true })
     const nobody = listOf([], { requireSomebody: signedOut }, fixture)
-    await expect(nobody.for(api('tenant'))).rejects.toMatchObject({ reason: 'signed_out' })
-    await expect(listOf(['a:ada'], {}, fixture).for(api('tenant'))).rejects.toMatchObject({
+    await expect(accountFor(nobody, api('tenant'))).rejects.toMatchObject({ reason: 'signed_out' })
+    await expect(accountFor(listOf(['a:ada'], {}, fixture), api('tenant'))).rejects.toMatchObject({
       code: 'origin_not_allowed',
     })
   })
 
   it('case 56: chooses nobody else while the provider of an account cannot be looked up', async () => {
-    const fixture = new AccountsFixture()
+    const fixture = new AccountsFixture({ resolvesMore: true, areListed: false })
     fixture.beforeFind = (id) => {
       if (id === 'a') throw new LatchkeyError('as_unavailable', 'The lookup failed.')
     }
     const list = listOf(['a:ada', 'b:grace'], {}, fixture)
-    await expect(list.for(api('shared'))).rejects.toMatchObject({ code: 'as_unavailable' })
+    await expect(accountFor(list, api('shared'))).rejects.toMatchObject({ code: 'as_unavailable' })
   })
 })
 
@@ -129,7 +132,7 @@ describe('a disconnected account', () => {
     await list.at('b', undefined).disconnect()
     expect(list.all.map(shown)).toEqual(['a:ada'])
     expect(() => list.at('b', undefined)).toThrow(expect.objectContaining({ reason: 'no_account' }))
-    await expect(list.for(api('b'))).rejects.toMatchObject({ reason: 'no_account' })
+    await expect(accountFor(list, api('b'))).rejects.toMatchObject({ reason: 'no_account' })
     expect(fixture.disconnected).toEqual(['the user b:grace'])
   })
 
@@ -145,7 +148,7 @@ describe('a disconnected account', () => {
 
 describe('an account of the list', () => {
   it('works again once its provider can be looked up again', async () => {
-    const fixture = new AccountsFixture()
+    const fixture = new AccountsFixture({ resolvesMore: true, areListed: false })
     const list = listOf(['a:ada'], {}, fixture)
     fixture.beforeFind = () => {
       throw new LatchkeyError('as_unavailable', 'The lookup failed.')

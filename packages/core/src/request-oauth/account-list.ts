@@ -67,8 +67,13 @@ export class AccountList<Id extends string> {
    * The account that a request to `url` is made for.
    * @throws {LatchkeyError} `origin_not_allowed`, `login_required`, `account_ambiguous`
    */
-  async for(url: URL): Promise<Account<Id>> {
-    const serving = await Promise.all(this.#accounts.map((account) => account.serves(url)))
+  for(url: URL): Account<Id> | Promise<Account<Id>> {
+    const serving = this.#accounts.map((account) => account.serves(url))
+    if (serving.every((one) => typeof one === 'boolean')) return this.#among(serving, url)
+    return Promise.all(serving).then((known) => this.#among(known, url))
+  }
+
+  #among(serving: readonly boolean[], url: URL): Account<Id> {
     const candidates = this.#accounts.filter((_, index) => serving[index])
     if (candidates.length > 0) return this.#meant(candidates)
     const known = this.#clients.listed.find(({ provider }) => resourceServerOf(provider).origins.allows(url))

@@ -66,7 +66,7 @@ export interface AccountParts {
   readonly vault: Pick<Vault, 'fresh' | 'read'>
   readonly clients: AccountClients
   readonly dispatcher: Dispatcher
-  readonly disconnect: (userId: string, account: SessionAccount) => Promise<void>
+  disconnect(userId: string, account: SessionAccount): Promise<void>
 }
 
 /** Which account of whom. */
@@ -81,15 +81,10 @@ export interface AccountPointer {
 export class BoundAccount<Id extends string> implements Account<Id> {
   readonly provider: Id
   readonly id: string
-  readonly fetch: ApiAccess['fetch']
-  readonly request: ApiAccess['request']
-  readonly accessToken: ApiAccess['accessToken']
-  readonly status: Account['status']
-  readonly missingScopes: Account['missingScopes']
-  readonly disconnect: Account['disconnect']
   readonly #parts: AccountParts
   readonly #pointer: AccountPointer
-  #access: Promise<AuthorizedAccess> | undefined
+  readonly #onDisconnected: (gone: BoundAccount<Id>) => void
+  #access: AuthorizedAccess | undefined
 
   /** @param onDisconnected called when the account is gone. */
   constructor(
@@ -99,26 +94,47 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   ) {
     this.#parts = parts
     this.#pointer = pointer
+    this.#onDisconnected = onDisconnected
     this.provider = pointer.account.provider as Id // the ids of the session are those of the configured providers
     this.id = pointer.account.id
-    this.fetch = async (input, init) => (await this.#authorized()).fetch(input, init)
-    this.request = async (url, options) => (await this.#authorized()).request(url, options)
-    this.accessToken = async (options) => (await this.#authorized()).accessToken(options)
-    this.status = () => this.#status()
-    this.missingScopes = async (...wanted) => {
+  }
+
+  get fetch(): ApiAccess['fetch'] {
+    return async (input, init) => (await this.#authorized()).fetch(input, init)
+  }
+
+  get request(): ApiAccess['request'] {
+    return async (url, options) => (await this.#authorized()).request(url, options)
+  }
+
+  get accessToken(): ApiAccess['accessToken'] {
+    return async (options) => (await this.#authorized()).accessToken(options)
+  }
+
+  get status(): Account['status'] {
+    return () => this.#status()
+  }
+
+  get missingScopes(): Account['missingScopes'] {
+    return async (...wanted) => {
       const { state, scope } = await this.#status()
       return wanted.filter((item) => state === 'ended' || !scope.includes(item))
     }
-    this.disconnect = async () => {
-      await parts.disconnect(pointer.userId, pointer.account)
-      onDisconnected(this)
+  }
+
+  get disconnect(): Account['disconnect'] {
+    return async () => {
+      await this.#parts.disconnect(this.#pointer.userId, this.#pointer.account)
+      this.#onDisconnected(this)
     }
   }
 
-  /** True when this account's tokens may go to `url`. */
-  async serves(url: URL): Promise<boolean> {
-    const client = await this.#parts.clients.find(this.provider)
-    return client !== undefined && resourceServerOf(client.provider).origins.allows(url)
+  /** True when this account's tokens may go to `url`. A promise only where the provider must be asked for. */
+  serves(url: URL): boolean | Promise<boolean> {
+    const serves = (client: TokenSource | undefined): boolean =>
+      client !== undefined && resourceServerOf(client.provider).origins.allows(url)
+    const client = this.#client()
+    return client instanceof Promise ? client.then(serves) : serves(client)
   }
 
   /** Provider and id, nothing else. */
@@ -131,23 +147,24 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     Object.defineProperty(BoundAccount.prototype, inspect.custom, { value: BoundAccount.prototype.toJSON })
   }
 
-  #authorized(): Promise<AuthorizedAccess> {
-    this.#access ??= this.#makeAccess().catch((error: unknown) => {
-      // A job may hold this object for long, and its next call finds the provider perhaps.
-      this.#access = undefined
-      throw error
-    })
+  #authorized(): AuthorizedAccess | Promise<AuthorizedAccess> {
+    if (this.#access !== undefined) return this.#access
+    const client = this.#client()
+    // A job may hold this object for long: an account that cannot be used now is looked up again at its next call.
+    return client instanceof Promise
+      ? client.then((found) => this.#accessWith(found))
+      : this.#accessWith(client)
+  }
+
+  #accessWith(found: TokenSource | undefined): AuthorizedAccess {
+    const { vault, dispatcher } = this.#parts
+    const { handle, client } = this.#handle(found)
+    this.#access = new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
     return this.#access
   }
 
-  async #makeAccess(): Promise<AuthorizedAccess> {
-    const { vault, dispatcher } = this.#parts
-    const { handle, client } = await this.#handle()
-    return new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
-  }
-
   async #status(): Promise<AccountStatus> {
-    const { handle, client } = await this.#handle()
+    const { handle, client } = this.#handle(await this.#client())
     const grant = await this.#parts.vault.read(handle)
     if (grant !== undefined && grant.state !== 'empty') return statusOf(grant, client)
     throw new LatchkeyError('login_required', 'The tokens of this account are gone. Sign in again.', {
@@ -157,10 +174,15 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     })
   }
 
-  async #handle(): Promise<{ readonly handle: GrantHandle; readonly client: TokenSource }> {
+  #client(): TokenSource | undefined | Promise<TokenSource | undefined> {
+    const { clients } = this.#parts
+    const listed = clients.listed.find(({ provider }) => provider.id === this.provider)
+    return listed ?? clients.find(this.provider)
+  }
+
+  #handle(client: TokenSource | undefined): { readonly handle: GrantHandle; readonly client: TokenSource } {
     const { account } = this.#pointer
     const { provider, id, owner } = account
-    const client = await this.#parts.clients.find(provider)
     if (client === undefined) throw unknownProvider(provider)
     if (!isIssuedTo(client, account)) throw issuedElsewhere(client)
     const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}

@@ -9,6 +9,13 @@ import type { AccountParts, AccountPointer } from './account.ts'
 
 export const now = 1_800_000_000
 
+/** Which providers are configured. */
+export interface AccountsFixtureOptions {
+  readonly resolvesMore?: boolean
+  /** False: all of them are only known when asked for. */
+  readonly areListed?: boolean
+}
+
 /** What accounts work with, scripted: a token says whose it is, and a disconnect is noted. */
 export class AccountsFixture {
   readonly clients: readonly TokenSource[]
@@ -21,7 +28,7 @@ export class AccountsFixture {
   readonly parts: AccountParts
 
   /** Provider `a` and `b`, of which each has an API of its own and `shared` belongs to both. */
-  constructor({ resolvesMore = false }: { readonly resolvesMore?: boolean } = {}) {
+  constructor({ resolvesMore = false, areListed = true }: AccountsFixtureOptions = {}) {
     this.clients = ['a', 'b'].map(clientOf)
     this.parts = {
       vault: {
@@ -36,7 +43,7 @@ export class AccountsFixture {
         },
       },
       clients: {
-        listed: this.clients,
+        listed: areListed ? this.clients : [],
         resolvesMore,
         find: async (id) => {
           this.beforeFind(id)

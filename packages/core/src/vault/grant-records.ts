@@ -65,10 +65,8 @@ export class GrantRecords {
     holder,
   }: Pick<GrantHandle, 'ref' | 'keepSeconds' | 'holder'>): Promise<OpenedGrant | undefined> {
     const held = this.#held.get(ref)
-    const record = await this.#store.read(ref, keepSeconds).catch((error: unknown) => {
-      if (held === undefined) throw error
-      return held.record
-    })
+    const reading = this.#store.read(ref, keepSeconds)
+    const record = await (held === undefined ? reading : reading.catch(() => held.record))
     if (record === undefined) return undefined
     return ofHolder(holder, this.open(ref, record.version === held?.expectedVersion ? held.record : record))
   }
