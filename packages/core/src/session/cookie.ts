@@ -46,14 +46,21 @@ export interface CookiePair {
  * @see RFC 6265 §5.4
  */
 export function parseCookies(header: string | undefined): readonly CookiePair[] {
-  if (header === undefined) return []
-  return header.split(';').flatMap((part) => {
+  const pairs: CookiePair[] = []
+  for (const part of header?.split(';') ?? []) {
     let start = 0
     while (part.charCodeAt(start) === 0x20) start += 1
     const equals = part.indexOf('=', start)
-    if (equals <= start) return []
-    return [{ name: part.slice(start, equals), value: part.slice(equals + 1) }]
-  })
+    if (equals > start) pairs.push({ name: part.slice(start, equals), value: part.slice(equals + 1) })
+  }
+  return pairs
+}
+
+/** The values of one cookie, split as {@link parseCookies} does. Several where the browser sent several. */
+export function cookieValues(header: string, name: string): readonly string[] {
+  const values: string[] = []
+  for (const pair of parseCookies(header)) if (pair.name === name) values.push(pair.value)
+  return values
 }
 
 /** A complete `Set-Cookie` value. `maxAgeSeconds` 0 deletes the cookie, with the attributes it was set with. */

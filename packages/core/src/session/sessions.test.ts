@@ -92,12 +92,16 @@ describe('Sessions.resume', () => {
     expect(
       await sessions.resume(`${cookie}; a=1; __Host-latchkey=${randomId(128)}.${randomId(256)}`),
     ).toBeUndefined()
+    expect(await sessions.resume(`__Host-latchkey=garbage; ${cookie}; __Host-latchkey=`)).toBeUndefined()
     expect(watched.commands).toEqual([])
     expect(log.about('cookie.duplicate')).toEqual([
       { event: 'cookie.duplicate', count: 2 },
       { event: 'cookie.duplicate', count: 2 },
+      { event: 'cookie.duplicate', count: 3 },
     ])
-    expect(await sessions.resume(`$Version=1; ${odd.join('; ')}; ${cookie}; other="x`)).toMatchObject({
+    expect(
+      await sessions.resume(`$Version=1; ${odd.slice(1).join('; ')}; ${cookie}; other="x`),
+    ).toMatchObject({
       record: { userId: 'example:ada' },
     })
   })

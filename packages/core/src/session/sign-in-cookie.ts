@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts'
 import {
   type CookieSettings,
   type CookieShape,
-  parseCookies,
+  cookieValues,
   serializeCookie,
   sessionCookie,
 } from './cookie.ts'
@@ -31,17 +31,16 @@ export class SignInCookie {
 
   /** What a raw `Cookie` header names; `undefined` for anything but one well-formed cookie of ours. */
   read(cookieHeader: string | undefined): NamedSession | undefined {
-    if (!cookieHeader?.includes(this.#shape.name)) return undefined
-    const found = parseCookies(cookieHeader)
-      .filter(({ name }) => name === this.#shape.name)
-      .flatMap(({ value }) => [valuePattern.exec(value) ?? []])
-      .flatMap(([, locator, secret]) => (locator && secret ? [{ locator, secret }] : []))
-    if (found.length > 1) {
+    const { name } = this.#shape
+    if (!cookieHeader?.includes(name)) return undefined
+    const [value, ...others] = cookieValues(cookieHeader, name)
+    if (others.length > 0) {
       const message = 'A browser sent several cookies of our name; none of them counts.'
-      this.#log.warn({ event: 'cookie.duplicate', count: found.length }, message)
+      this.#log.warn({ event: 'cookie.duplicate', count: others.length + 1 }, message)
       return undefined
     }
-    return found[0]
+    const [, locator, secret] = valuePattern.exec(value ?? '') ?? []
+    return locator && secret ? { locator, secret } : undefined
   }
 
   /** The `Set-Cookie` value that hands a session to its browser. */
