@@ -88,8 +88,8 @@ async function signIn(
   const landing = new Landing(context, redeemed, userId)
   const signedIn = await landed(landing, async () => {
     const kept = await keptBeside(context, userId)
-    const { account, ended } = landing
-    return context.sessions.signIn({ current, user, userId, account, kept, completed, ended })
+    const { account, ended, later } = landing
+    return context.sessions.signIn({ current, user, userId, account, kept, completed, ended, later })
   })
   context.events.emit('login', { provider: client.provider.id, accountId: user.id, userId })
   return arrive(signedIn, completed, baseUrl, 'renew')
@@ -114,9 +114,9 @@ async function add(
     throw new LatchkeyError('account_mismatch', message, { provider: client.provider.id })
   }
   const landing = new Landing(context, redeemed, userId)
-  const { account, ended } = landing
+  const { account, ended, later } = landing
   const signedIn = await landed(landing, () =>
-    context.sessions.add({ current: authority.session, account, ...renews, completed, ended }),
+    context.sessions.add({ current: authority.session, account, ...renews, completed, ended, later }),
   )
   const isNew = !accounts.some((one) => one.subject === subject)
   context.events.emit('link', { provider: client.provider.id, accountId: user.id, userId, isNew })

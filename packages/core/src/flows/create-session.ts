@@ -9,6 +9,7 @@ import { keptBeside } from './kept.ts'
 import { Landing } from './landing.ts'
 import { keeperOf, ownerOf } from './redeemed.ts'
 import type { SignInClient } from './sign-in-client.ts'
+import { whenStoreIsBack } from './when-store-is-back.ts'
 
 /** A sign-in that no browser made. */
 export interface SessionRequest {
@@ -41,6 +42,7 @@ export async function createSession(context: FlowContext, request: SessionReques
     kept: await keptBeside(context, userId),
     completed: { transaction: '', returnTo: '/', subject: '', scope: [], at: context.clock.now() },
     ended: (grants) => void context.revocations.revoke(grants, 0, request.tokens),
+    later: (work) => void context.background.track(whenStoreIsBack(context, work)),
   })
   return setCookie
 }

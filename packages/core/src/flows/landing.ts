@@ -12,6 +12,7 @@ import type { FlowContext } from './context.ts'
 import { onList, unlist } from './kept-list.ts'
 import { aliveCheck, authorizedAt, ownerOf, type Redeemed } from './redeemed.ts'
 import type { SignInClient } from './sign-in-client.ts'
+import { whenStoreIsBack } from './when-store-is-back.ts'
 
 /** The token set of a redeemed code on its way into the store, and what becomes of it if it does not get there. */
 export class Landing {
@@ -49,12 +50,18 @@ export class Landing {
     this.#ended.push(...grants)
   }
 
+  /** Gets what is to be done once the store is back. */
+  readonly later = (work: () => Promise<void>): void => {
+    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(undefined))
+    void this.#context.background.track(done)
+  }
+
   /** After the session is stored: revokes what nobody uses any more. */
   settle(): void {
     const { client, code } = this.#redeemed
     // Some servers issue the same refresh token again. In its subject's slot ours was what ended.
     const inUse = ownerOf(client) === 'session' ? code.tokens : undefined
-    void this.#context.revocations.revoke(this.#ended, 0, inUse)
+    this.#revokeEnded(inUse)
     this.#discardLeftOver()
   }
 
@@ -66,10 +73,14 @@ export class Landing {
     if (await this.#livesOn(error)) return this.settle()
     const { client, code } = this.#redeemed
     const isDiscarded = client.provider.revocation === 'token'
-    void this.#context.revocations.revoke(this.#ended, 0, isDiscarded ? code.tokens : undefined)
+    this.#revokeEnded(isDiscarded ? code.tokens : undefined)
     this.#leftOver.delete(code.tokens)
     this.#discardLeftOver()
     await abandon(this.#context, this.#redeemed)
+  }
+
+  #revokeEnded(inUse: TokenSet | undefined): void {
+    void this.#context.revocations.revoke(this.#ended.splice(0), 0, inUse)
   }
 
   #discardLeftOver(): void {

@@ -28,7 +28,11 @@ const byAccount = {
     user.id === 'ada' ? accounts.find(({ subject }) => subject === 'subject of ada')?.membership : undefined,
 }
 
-function addition(current: Session, id = 'second', more: Partial<Addition> = {}): Omit<Addition, 'ended'> {
+function addition(
+  current: Session,
+  id = 'second',
+  more: Partial<Omit<Addition, 'ended' | 'later'>> = {},
+): Omit<Addition, 'ended' | 'later'> {
   const { completed } = current.record
   return { current, account: accountOf(id, id === 'ada' ? 'example' : 'other'), completed, ...more }
 }

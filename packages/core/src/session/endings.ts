@@ -21,6 +21,14 @@ export interface EndedSessions extends Pick<Settled<unknown>, 'failure'> {
   readonly grants: readonly EndedGrant[]
 }
 
+/** A session that took the place of what its slot held before. */
+export interface Replacement {
+  readonly before: Session | undefined
+  readonly after: Session
+  /** Those of `before` that are not in it any more. */
+  readonly accounts: readonly SessionAccount[]
+}
+
 /** An index whose sessions are ended together. */
 export interface Ending {
   readonly key: string
@@ -65,6 +73,15 @@ export class SessionEndings {
   }
 
   /**
+   * Ends a session that was written, perhaps, and what it has replaced then.
+   * @throws {LatchkeyError} `store_unavailable`: can be repeated.
+   */
+  async takeBack(replacement: Replacement): Promise<readonly EndedGrant[]> {
+    const ended = await this.#endOnce(replacement.after)
+    return ended === 'moved' ? [] : [...ended, ...(await this.replaced(replacement, []))]
+  }
+
+  /**
    * Ends every session that is in an index now, and refuses those that are on their way into it: a sign-in that begins
    * later is not affected. With a `failure` some are left: ask again.
    * @throws {LatchkeyError} `store_unavailable`: none has ended.
@@ -98,8 +115,8 @@ export class SessionEndings {
       const { accounts } = current.record
       const record = { ...current.record, accounts: accounts.filter((one) => one !== account) }
       const deleteGrants = account.owner === 'session' ? [account.grantId] : []
-      const change = { locator, current, record, putGrants: [], deleteGrants, isVisit: false }
-      const written = await this.#slots.write(change)
+      const next = this.#slots.seal(locator, record)
+      const written = await this.#slots.write({ current, next, putGrants: [], deleteGrants, isVisit: false })
       if (written.outcome === 'written') return this.#leaveSubjects(locator, [account], written.deletedGrants)
     }
     throw storeUnavailable('contended')
@@ -110,19 +127,22 @@ export class SessionEndings {
     return [...new Set((await this.#index.members(key)).map(locatorOf))]
   }
 
-  /** After a write that took `accounts` out of a session: what ended with them. */
+  /** What ended with the accounts that a write took out of a session. */
   async replaced(
-    before: Session,
-    after: SessionRecord,
-    accounts: readonly SessionAccount[],
+    { before, after, accounts }: Replacement,
     deletedGrants: readonly (VersionedRecord | undefined)[],
   ): Promise<readonly EndedGrant[]> {
+    if (before === undefined) return []
     const { userId, membership } = before.record
-    if (membership.id !== after.membership.id) await this.#index.leave(userKey(userId), membership)
+    if (membership.id !== after.record.membership.id)
+      await this.#index.leaveIfPossible(userKey(userId), membership)
     return this.#leaveSubjects(before.locator, accounts, deletedGrants)
   }
 
-  /** Gives places back that no session came to have. What it returns is to be revoked. */
+  /**
+   * Gives places back that no session came to have. What it returns is to be revoked.
+   * @throws {LatchkeyError} `store_unavailable`: can be repeated.
+   */
   async giveBack(places: readonly Place[]): Promise<readonly EndedGrant[]> {
     const ended = places.map(async ({ key, member, sharing }) => {
       const { deletedGrant } = await this.#index.leave(key, member, sharing && subjectGrantId)
@@ -151,7 +171,7 @@ export class SessionEndings {
     const deleted = await this.#slots.delete(session, ids)
     if (deleted.outcome === 'moved') return 'moved'
     const ended = await this.#leaveSubjects(session.locator, accounts, deleted.deletedGrants)
-    await this.#index.leave(userKey(userId), membership)
+    await this.#index.leaveIfPossible(userKey(userId), membership)
     return ended
   }
 
@@ -173,6 +193,6 @@ export class SessionEndings {
 
   #leaveSubject({ subject, owner, membership }: SessionAccount): Promise<Left> {
     if (membership === undefined) return Promise.resolve({ count: Number.POSITIVE_INFINITY })
-    return this.#index.leave(subject, membership, owner === 'subject' ? subjectGrantId : undefined)
+    return this.#index.leaveIfPossible(subject, membership, owner === 'subject' ? subjectGrantId : undefined)
   }
 }

@@ -57,13 +57,15 @@ export class SessionIndex {
     return notBefore !== undefined && joinedAt <= notBefore
   }
 
-  /** The session is over already, so a store failure stops nothing here. */
-  leave(key: string, { id }: Pick<Membership, 'id'>, grantId?: string): Promise<Left> {
-    const leave = async (): Promise<Left> => {
-      const { left, ...rest } = await this.#subjects.leave(key, id, grantId)
-      return { count: left, ...rest }
-    }
-    return askAgain(leave).catch(() => {
+  /** Leaving twice is leaving once. @throws {LatchkeyError} `store_unavailable` */
+  async leave(key: string, { id }: Pick<Membership, 'id'>, grantId?: string): Promise<Left> {
+    const { left, ...rest } = await askAgain(() => this.#subjects.leave(key, id, grantId))
+    return { count: left, ...rest }
+  }
+
+  /** After the end of a session, which a store failure does not undo. */
+  leaveIfPossible(key: string, membership: Pick<Membership, 'id'>, grantId?: string): Promise<Left> {
+    return this.leave(key, membership, grantId).catch(() => {
       const message =
         'The index of sessions was not told of an end: for a while this account may not be revoked.'
       this.#log.warn({ event: 'revocation.failed', reason: 'index' }, message)

@@ -1,8 +1,14 @@
 import type { Clock } from '../clock.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import type { Logger } from '../log.ts'
-import { askAgain } from '../store/ask-again.ts'
-import type { GrantWrite, SessionDeleteOutcome, SessionStore, VersionedRecord } from '../store/store.ts'
+import { askAgain, askPatiently } from '../store/ask-again.ts'
+import type {
+  GrantWrite,
+  SessionDeleteOutcome,
+  SessionStore,
+  SessionWriteOutcome,
+  VersionedRecord,
+} from '../store/store.ts'
 import { OpenedSessions } from './opened-sessions.ts'
 import type { SessionRecord } from './record.ts'
 
@@ -13,23 +19,30 @@ export interface Session {
   readonly record: SessionRecord
 }
 
+/** A session about to be stored. */
+export interface SealedSession {
+  /** What it is once it is stored. */
+  readonly session: Session
+  readonly sealed: VersionedRecord
+}
+
 /** One change of a session's slot, all of it or nothing. */
 export interface SlotChange {
-  readonly locator: string
   /** What must stand there now; `undefined`: nothing may. */
   readonly current: Session | undefined
-  readonly record: SessionRecord
+  readonly next: SealedSession
   readonly putGrants: readonly GrantWrite[]
   readonly deleteGrants: readonly string[]
   /** A change that is no visit of the user's leaves the idle time as it is. */
   readonly isVisit: boolean
+  /** For so long it is asked for again while the store is away. Absent: once. */
+  readonly patienceSeconds?: number
 }
 
 /** How a change of a slot went. */
 export type SlotOutcome =
   | {
       readonly outcome: 'written'
-      readonly session: Session
       readonly deletedGrants: readonly (VersionedRecord | undefined)[]
     }
   | { readonly outcome: 'moved' }
@@ -68,26 +81,24 @@ export class SessionSlots {
     return this.#open(locator, await this.#store.peek(locator))
   }
 
-  /** Changes a slot, if what stands there is what the change was made for. */
-  async write({
-    locator,
-    current,
-    record,
-    putGrants,
-    deleteGrants,
-    isVisit,
-  }: SlotChange): Promise<SlotOutcome> {
+  seal(locator: string, record: SessionRecord): SealedSession {
     const sealed = this.#opened.seal(locator, record)
+    return { sealed, session: { locator, version: sealed.version, record } }
+  }
+
+  /** Changes a slot, if what stands there is what the change was made for. */
+  write(change: SlotChange): Promise<SlotOutcome> {
+    const { current, next, putGrants, deleteGrants, isVisit, patienceSeconds } = change
+    const { locator, record } = next.session
     const write = {
       expectedVersion: current?.version,
-      record: sealed,
+      record: next.sealed,
       ...(isVisit ? { ttlSeconds: this.#ttlSeconds(record.expiresAt) } : {}),
       putGrants,
       deleteGrants,
     }
-    const written = await askAgain(() => this.#store.write(locator, write))
-    if (written.outcome === 'moved') return written
-    return { ...written, session: { locator, version: sealed.version, record } }
+    const ask = (): Promise<SessionWriteOutcome> => this.#store.write(locator, write)
+    return patienceSeconds === undefined ? askAgain(ask) : askPatiently(this.#clock, patienceSeconds, ask)
   }
 
   /** Deletes the session as it stood, with the named grants of its slot. */

@@ -97,6 +97,9 @@ export class SessionsFixture {
   readonly watched: WatchedStore = new WatchedStore(this.clock, this.log)
   readonly store: Store = this.watched.store
   readonly sessions: Sessions = this.another()
+  /** What is to be done once the store is back. */
+  readonly left: (() => Promise<void>)[] = []
+  readonly later = (work: () => Promise<void>): void => void this.left.push(work)
 
   another(
     sealWith: readonly [string, ...string[]] = secrets,
@@ -123,14 +126,16 @@ export class SessionsFixture {
         at: startAt,
       },
       ended: (grants) => replaced.push(...grants),
+      later: this.later,
       ...more,
     })
     return { ...signedIn, replaced }
   }
 
-  async add(addition: Omit<Addition, 'ended'>): Promise<Stored> {
+  async add(addition: Omit<Addition, 'ended' | 'later'>): Promise<Stored> {
     const replaced: EndedGrant[] = []
-    const added = await this.sessions.add({ ...addition, ended: (grants) => replaced.push(...grants) })
+    const ended: Addition['ended'] = (grants) => replaced.push(...grants)
+    const added = await this.sessions.add({ ...addition, ended, later: this.later })
     return { ...added, replaced }
   }
 }

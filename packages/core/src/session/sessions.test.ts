@@ -13,6 +13,7 @@ import {
   secrets,
   startAt,
 } from './session.fixture.ts'
+import { userKey } from './session-index.ts'
 import type { Session } from './sessions.ts'
 
 const gone = new Error('The connection to the store was lost.')
@@ -379,6 +380,26 @@ describe('Sessions.signIn', () => {
     fixture.watched.before = () => {}
     const { session } = await fixture.signIn()
     expect(await fixture.sessions.endings.end(session)).toMatchObject([{ lastOfSubject: true }])
+  })
+
+  it('hands its cookie out when the store goes away before the last look, which is taken later', async () => {
+    const fixture = new SessionsFixture()
+    fixture.watched.before = failing('subjects.notBefore', 99)
+    const stays = await fixture.signIn()
+    fixture.watched.after = async ({ name }) => {
+      if (name === 'sessions.write') await fixture.store.subjects.end(userKey('example:grace'), 60)
+    }
+    const user = { provider: 'example', id: 'grace' }
+    const goes = await fixture.signIn(undefined, {
+      user,
+      userId: 'example:grace',
+      account: accountOf('grace'),
+    })
+    fixture.watched.before = () => {}
+    expect(fixture.left).toHaveLength(2)
+    for (const work of fixture.left) await work()
+    expect(await fixture.sessions.resume(pairOf(stays.setCookie))).toBeDefined()
+    expect(await fixture.sessions.resume(pairOf(goes.setCookie))).toBeUndefined()
   })
 
   it('asks once more when the last look at the account fails, so that the new cookie is not lost', async () => {

@@ -3,27 +3,22 @@ import { randomId } from '../crypto/random.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import type { User } from '../protocol/user.ts'
+import { isStoreAway } from '../store/ask-again.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { Store } from '../store/store.ts'
-import {
-  type Arrival,
-  accountsWith,
-  arrivalOf,
-  type BroughtAccount,
-  isSameAccount,
-  placeOf,
-} from './arrival.ts'
+import { type Arrival, accountsWith, arrivalOf, isSameAccount, placeOf } from './arrival.ts'
 import type { CookieSettings } from './cookie.ts'
-import { type EndedGrant, SessionEndings } from './endings.ts'
-import type { CompletedTransaction, SessionAccount, SessionRecord } from './record.ts'
+import { type Replacement, SessionEndings } from './endings.ts'
+import type { SessionRecord } from './record.ts'
 import { newMember, type Place, SessionIndex, userKey } from './session-index.ts'
 import { type Session, SessionSlots } from './session-slots.ts'
+import type { Addition, SignedIn, SignIn } from './sign-in.ts'
 import { isProved, newSecret, SignInCookie, secretDigest } from './sign-in-cookie.ts'
 
 export type { BroughtAccount, BroughtGrant } from './arrival.ts'
 export type { EndedGrant } from './endings.ts'
 export type { Session } from './session-slots.ts'
+export type { Addition, SignedIn, SignIn } from './sign-in.ts'
 
 /** How long sign-in sessions last, and their cookie. */
 export interface SessionSettings {
@@ -34,37 +29,11 @@ export interface SessionSettings {
   readonly cookie: CookieSettings
 }
 
-/** A sign-in about to be stored. */
-export interface SignIn {
-  /** The browser's valid session: its slot is kept, everything in it is replaced. */
-  readonly current: Session | undefined
-  readonly user: User
-  readonly userId: string
-  readonly account: BroughtAccount
-  /** Accounts that the user has kept from earlier. */
-  readonly kept: readonly SessionAccount[]
-  readonly completed: CompletedTransaction
-  /** Gets what is no longer stored because of this sign-in and is to be revoked; also where the sign-in fails. */
-  readonly ended: (grants: readonly EndedGrant[]) => void
-}
-
-/** An account about to be added to a session, or authorized anew in it. */
-export interface Addition {
-  /** As it stood when the login was found to be this session's. */
-  readonly current: Session
-  readonly account: BroughtAccount
-  /** The subject of the account that must be there still, to be authorized anew. Absent: whether or not it is there. */
-  readonly renews?: string
-  readonly completed: CompletedTransaction
-  /** As {@link SignIn.ended}. */
-  readonly ended: SignIn['ended']
-}
-
-/** A stored sign-in or addition. */
-export interface SignedIn {
-  readonly session: Session
-  /** Complete `Set-Cookie` value. */
-  readonly setCookie: string
+/** What a sign-in has left in the store so far. */
+interface Attempt {
+  readonly places: Place[]
+  /** A session that was written, perhaps. */
+  unsettled: Replacement | undefined
 }
 
 /** What {@link Sessions} works with. The store turns its failures into `store_unavailable`. */
@@ -77,6 +46,8 @@ export interface SessionParts {
 }
 
 const nobody: Promise<undefined> = Promise.resolve(undefined)
+/** So long a browser with a session waits for a store that is away: half of a sign-in would sign it out. */
+const patienceSeconds = 15
 /** How often a sign-in starts over because another one of the same browser was faster. */
 const writeAttempts = 4
 
@@ -125,10 +96,10 @@ export class Sessions {
    */
   async signIn(request: SignIn): Promise<SignedIn> {
     const secret = newSecret()
-    return this.#withPlaces(request.ended, async (places) => {
+    return this.#attempt(request, async (attempt) => {
       let { current } = request
-      for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-        const outcome = await this.#writeSignIn({ ...request, current }, secret, places)
+      for (let turn = 0; turn < writeAttempts; turn += 1) {
+        const outcome = await this.#writeSignIn({ ...request, current }, secret, attempt)
         if (outcome !== 'moved') return outcome
         // Another sign-in of this browser was faster, or the session is gone. The newest one wins.
         current = current && (await this.#slots.load(current.locator))
@@ -145,10 +116,10 @@ export class Sessions {
    */
   async add(addition: Addition): Promise<SignedIn> {
     const secret = newSecret()
-    return this.#withPlaces(addition.ended, async (places) => {
+    return this.#attempt(addition, async (attempt) => {
       let { current } = addition
-      for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-        const outcome = await this.#writeAddition({ ...addition, current }, secret, places)
+      for (let turn = 0; turn < writeAttempts; turn += 1) {
+        const outcome = await this.#writeAddition({ ...addition, current }, secret, attempt)
         if (outcome !== 'moved') return outcome
         const moved = await this.#slots.load(current.locator)
         if (moved?.record.userId !== current.record.userId) throw signedOut()
@@ -165,26 +136,39 @@ export class Sessions {
   }
 
   /**
-   * Each attempt takes places in the indexes, and gives those of the one before back only then: in between, what its
-   * user shares with the session must not end.
+   * Each turn takes places in the indexes, and gives those of the one before back only then: in between, what its user
+   * shares with the session must not end. Where it fails, nobody gets the cookie: what it would have opened must neither
+   * stay nor count as a session.
    */
-  async #withPlaces(
-    ended: SignIn['ended'],
-    store: (places: Place[]) => Promise<SignedIn>,
+  async #attempt(
+    { ended, later }: Pick<SignIn, 'ended' | 'later'>,
+    store: (attempt: Attempt) => Promise<SignedIn>,
   ): Promise<SignedIn> {
-    const places: Place[] = []
+    const attempt: Attempt = { places: [], unsettled: undefined }
     try {
-      return await store(places)
+      return await store(attempt)
     } catch (error) {
-      // Nobody gets the cookie, so what it would have opened must not count as a session.
-      ended(await this.endings.giveBack(places))
+      await this.#nowOrLater(later, async () => {
+        if (attempt.unsettled !== undefined) ended(await this.endings.takeBack(attempt.unsettled))
+        ended(await this.endings.giveBack(attempt.places))
+      })
       throw error
     }
   }
 
+  async #nowOrLater(later: SignIn['later'], work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!isStoreAway(error)) throw error
+      later(work)
+    }
+  }
+
   /** User's index, subject's slot, session's slot: in this order it is safe to stop anywhere. */
-  async #writeSignIn(request: SignIn, secret: string, places: Place[]): Promise<SignedIn | 'moved'> {
+  async #writeSignIn(request: SignIn, secret: string, attempt: Attempt): Promise<SignedIn | 'moved'> {
     const { current, user, userId, kept, completed, ended } = request
+    const { places } = attempt
     const loginAt = this.#clock.now()
     const expiresAt = loginAt + this.#settings.absoluteSeconds
     const member = newMember(current?.locator ?? randomId(128), expiresAt)
@@ -203,17 +187,18 @@ export class Sessions {
       secretDigest: secretDigest(secret),
       completed,
     }
-    const outcome = await this.#write({ current, record, arrival, ended }, secret)
-    if (outcome !== 'moved') await this.#refuseIfEnded(outcome.session, ended)
+    const outcome = await this.#write({ current, record, arrival, ended }, secret, attempt)
+    if (outcome !== 'moved') await this.#refuseIfEnded(outcome.session, request)
     return outcome
   }
 
   async #writeAddition(
     { current, account, completed, ended }: Addition,
     secret: string,
-    places: Place[],
+    attempt: Attempt,
   ): Promise<SignedIn | 'moved'> {
     const { record } = current
+    const { places } = attempt
     const member = newMember(current.locator, record.expiresAt)
     const earlier = places.length
     places.push(placeOf(account, member))
@@ -221,7 +206,7 @@ export class Sessions {
     ended(await this.endings.giveBack(places.splice(0, earlier)))
     const accounts = accountsWith(record.accounts, arrival.account)
     const next = { ...record, accounts, secretDigest: secretDigest(secret), completed }
-    return this.#write({ current, record: next, arrival, ended }, secret)
+    return this.#write({ current, record: next, arrival, ended }, secret, attempt)
   }
 
   async #write(
@@ -232,35 +217,50 @@ export class Sessions {
       readonly ended: SignIn['ended']
     },
     secret: string,
+    attempt: Attempt,
   ): Promise<SignedIn | 'moved'> {
     const { current, record, arrival, ended } = change
     const { locator, sealed } = arrival
     const replaced = current?.record.accounts.filter((one) => !record.accounts.includes(one)) ?? []
+    const next = this.#slots.seal(locator, record)
+    const replacement = { before: current, after: next.session, accounts: replaced }
+    attempt.unsettled = replacement
     const written = await this.#slots.write({
-      locator,
       current,
-      record,
+      next,
       putGrants: sealed === undefined ? [] : [{ ...sealed, ttlSeconds: this.#grantSeconds(record) }],
       deleteGrants: replaced.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId),
       isVisit: true,
+      ...(current && { patienceSeconds }),
     })
+    attempt.unsettled = undefined
     if (written.outcome === 'moved') return 'moved'
-    if (current) ended(await this.endings.replaced(current, record, replaced, written.deletedGrants))
+    ended(await this.endings.replaced(replacement, written.deletedGrants))
     const setCookie = this.#cookie.write({ locator, secret }, this.#cookieSeconds(record))
-    return { session: written.session, setCookie }
+    return { session: next.session, setCookie }
   }
 
-  /** All sessions of the account or the user may have been ended while this one was made: then it never was. */
-  async #refuseIfEnded(session: Session, ended: SignIn['ended']): Promise<void> {
-    const { accounts, membership, userId } = session.record
+  /**
+   * All sessions of the account or the user may have been ended while this one was made: then it never was. It is stored
+   * by now and the old cookie dead, so a store that goes away is asked about it later.
+   */
+  async #refuseIfEnded(session: Session, { ended, later }: SignIn): Promise<void> {
+    let isRefused = false
+    await this.#nowOrLater(later, async () => {
+      isRefused ||= await this.#hasEnded(session)
+      if (isRefused) ended(await this.endings.endSignIn(session))
+    })
+    if (!isRefused) return
+    const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
+    throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
+  }
+
+  async #hasEnded({ record: { accounts, membership, userId } }: Session): Promise<boolean> {
     const haveEnded = await Promise.all([
       this.#index.hasEnded(userKey(userId), membership),
       ...accounts.map((one) => one.membership && this.#index.hasEnded(one.subject, one.membership)),
     ])
-    if (!haveEnded.includes(true)) return
-    ended(await this.endings.endSignIn(session))
-    const message = 'All sessions of this account were ended while it was signing in. Sign in again.'
-    throw new LatchkeyError('login_required', message, { reason: 'signed_out' })
+    return haveEnded.includes(true)
   }
 
   /** A session in use need not use its grants, so they live as long as it may at most. */

@@ -1,0 +1,26 @@
+import { isStoreAway } from '../store/ask-again.ts'
+import type { FlowContext } from './context.ts'
+
+/** A minute in all: so long a store is away that is only started anew or fails over. */
+const tryAgainAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
+
+/** Does what belongs to a sign-in and could not be done because the store was away. Never rejects for the store. */
+export async function whenStoreIsBack(
+  { background, log }: Pick<FlowContext, 'background' | 'log'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const attempt = async (): Promise<boolean> => {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (isStoreAway(error)) return false
+      throw error
+    }
+  }
+  if (await background.tryAgain(tryAgainAfterMs, attempt)) return
+  log.warn(
+    { event: 'sign_in.unsettled' },
+    'The store was away for too long: what a sign-in had begun there is left to expire.',
+  )
+}
