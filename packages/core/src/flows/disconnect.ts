@@ -33,13 +33,12 @@ export async function disconnect(
     // Linked anew meanwhile: then that link stands, and so does what leads to it.
     if (!(await unlist(context, userId, account))) return
     leaving = await sessions.endings.locators(userKey(userId))
-    const removing = leaving.map((locator) =>
+    const { done, failure } = await settleAll(leaving, (locator) =>
       sessions.endings.removeAccount(
         locator,
         (one, record) => one.subject === subject && record.userId === userId,
       ),
     )
-    const { done, failure } = await settleAll(removing)
     removed.push(...done.flatMap((grants) => grants ?? []))
     if (failure !== undefined) throw failure.reason
   } finally {

@@ -4,6 +4,7 @@ import type { TokenSet } from '../protocol/token.ts'
 import { within } from '../protocol/within.ts'
 import { isIssuedTo } from '../session/issued-to.ts'
 import type { EndedGrant } from '../session/sessions.ts'
+import { settleAll } from '../session/settle-all.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { BackgroundWork } from './background-work.ts'
 import type { ProviderDirectory } from './settings.ts'
@@ -43,8 +44,8 @@ export class Revocations {
    * @param inUse a new token set of the session: some servers issue the same refresh token again.
    */
   async revoke(ended: readonly EndedGrant[], waitMs: number, inUse?: TokenSet): Promise<void> {
-    const tried = Promise.all(ended.map((grant) => this.#background.track(this.#tryOnce(grant, inUse))))
-    await within(this.#clock, waitMs, tried)
+    const tried = settleAll(ended, (grant) => this.#tryOnce(grant, inUse)).then(ignored)
+    await within(this.#clock, waitMs, this.#background.track(tried))
   }
 
   /** Revokes a token set that is stored nowhere, once. Never rejects. */

@@ -94,7 +94,7 @@ export class SessionEndings {
       return own !== undefined && own.joinedAt <= notBefore
     }
     const locators = [...new Set(memberIds.map(locatorOf))]
-    const { done, ...rest } = await settleAll(locators.map((locator) => this.#endIfMeant(locator, isMeant)))
+    const { done, ...rest } = await settleAll(locators, (locator) => this.#endIfMeant(locator, isMeant))
     const ended = done.filter((one) => one !== undefined)
     return { count: ended.length, grants: ended.flat(), ...rest }
   }

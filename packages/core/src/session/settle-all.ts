@@ -5,10 +5,26 @@ export interface Settled<Result> {
   readonly failure?: { readonly reason: unknown }
 }
 
-/** Waits for all of the work, so that what is done counts although something else failed. Never rejects. */
-export async function settleAll<Result>(work: readonly Promise<Result>[]): Promise<Settled<Result>> {
-  const outcomes = await Promise.allSettled(work)
-  const done = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-  return failed === undefined ? { done } : { done, failure: { reason: failed.reason } }
+/** How much of it is under way at once: a store and a server have others to serve meanwhile. */
+const mostAtOnce = 64
+
+/** Works on all items, so that what is done counts although something else failed. Never rejects. */
+export async function settleAll<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Settled<Result>> {
+  const done: Result[] = []
+  let failure: Settled<Result>['failure']
+  const waiting = items.values()
+  const workOff = async (): Promise<void> => {
+    for (const item of waiting) {
+      try {
+        done.push(await work(item))
+      } catch (reason) {
+        failure ??= { reason }
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(mostAtOnce, items.length) }, workOff))
+  return failure === undefined ? { done } : { done, failure }
 }
