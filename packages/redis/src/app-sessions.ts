@@ -45,7 +45,11 @@ export class RedisAppSessions implements AppSessionStore {
 
   async delete(id: string): Promise<void> {
     const ttlMs = milliseconds(tombstoneSeconds)
-    await this.#connection.ask((wire) => wire.command('set', keys.appSession(id), tombstone, 'PX', ttlMs))
+    // A server without memory takes no tombstone, but it deletes.
+    await this.#connection.ask(
+      (wire) => wire.command('set', keys.appSession(id), tombstone, 'PX', ttlMs),
+      (wire) => wire.command('del', keys.appSession(id)),
+    )
   }
 
   async #read(id: string, ttlMs: number | ''): Promise<StoredAppSession | undefined> {

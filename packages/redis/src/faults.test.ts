@@ -95,6 +95,20 @@ describe('a reply of Redis that is no answer', () => {
     expect(await store.grants.commit(ref, 'v1', { ...record, version: 'v2' })).toBe('committed')
   })
 
+  it('OOM: ends whatever is to end', async () => {
+    const { admin, store } = await signedIn()
+    const expiresAt = Date.now() / 1000 + 60
+    for (const id of ['first', 'second']) await store.subjects.join('subject', { id, expiresAt })
+    await admin.config('SET', 'maxmemory', 1)
+    const { memberIds } = await store.subjects.end('subject', 60)
+    expect(memberIds).toEqual(['first', 'second'])
+    expect(await store.subjects.leave('subject', 'first')).toEqual({ left: 1 })
+    expect((await store.sessions.delete('a', 'v1', ['g'])).outcome).toBe('deleted')
+    await store.appSessions.delete('app')
+    expect(await store.sessions.peek('a')).toBeUndefined()
+    expect(await store.appSessions.read('app', 60)).toBeUndefined()
+  })
+
   it('NOSCRIPT: sends the script again, after SCRIPT FLUSH and after a restart', async () => {
     const { admin, server, store } = await signedIn()
     await admin.script('FLUSH')

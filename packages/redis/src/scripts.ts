@@ -169,6 +169,10 @@ export const endSubject: Script = script(`${now}
 redis.call('SET', KEYS[2], now, 'PX', ARGV[1])
 return { now, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf') }`)
 
+/** The same where nothing can be written and so nobody can sign in: sets nothing. KEYS: members. */
+export const endSubjectWithoutMark: Script = script(`${now}
+return { now, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf') }`)
+
 /**
  * Reads an app session and renews it in one step. What does not begin with a time to live is a tombstone, which nobody
  * renews.
