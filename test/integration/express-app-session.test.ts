@@ -206,10 +206,11 @@ describe('req.session when the store is down', () => {
     expect(harness.errors).toEqual([])
   })
 
-  it('drops the cookie when it cannot be renewed at sign-in', async () => {
+  it('drops the cookie when it cannot be renewed at sign-in, and deletes the data later', async () => {
     const harness = await startCounting()
     const { browser, origin } = harness
     await browser.get(`${origin}/put?color=red`)
+    const copy = browser.clone()
     harness.fail(true)
     await browser.signIn(`${origin}/login/example`, { as: 'Ada' })
     harness.fail(false)
@@ -217,6 +218,23 @@ describe('req.session when the store is down', () => {
     expect(await json(browser.get(`${origin}/read`))).toEqual({})
     expect(await json(browser.get(`${origin}/whoami`))).toMatchObject({ isAuthenticated: true })
     expect(events(harness, 'app_session.change_failed')).toHaveLength(1)
+    expect(await json(copy.get(`${origin}/read`))).toEqual({ color: 'red' })
+    await harness.clock.advance(1)
+    expect(await json(copy.get(`${origin}/read`))).toEqual({})
+  })
+
+  it('ends at sign-out although the store is away for it', async () => {
+    const harness = await startCounting()
+    const { browser, origin } = harness
+    await browser.signIn(`${origin}/login/example`, { as: 'Ada' })
+    await browser.get(`${origin}/put?color=red`)
+    const copy = browser.clone()
+    harness.fail(true)
+    expect((await browser.get(`${origin}/oauth-logout`)).status).toBe(200)
+    expect(appCookie(browser)).toBeUndefined()
+    harness.fail(false)
+    await harness.clock.advance(1)
+    expect(await json(copy.get(`${origin}/read`))).toEqual({})
   })
 })
 

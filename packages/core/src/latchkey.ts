@@ -43,6 +43,8 @@ export interface ButtonsOptions {
 export interface AppSessionParts {
   readonly settings: AppSessionSettings
   readonly store: AppSessionStore
+  /** Deletes the data of an id that should be gone, once the store is back. */
+  readonly deleteLater: (id: string) => void
 }
 
 /**
@@ -83,7 +85,14 @@ export class Latchkey<Id extends string = string> {
   /** The app's own session (`req.session`), unless it is turned off. */
   get appSession(): AppSessionParts | undefined {
     const { appSession } = this.#settings
-    return appSession && { settings: appSession, store: this.#parts.store.appSessions }
+    const { store, flows } = this.#parts
+    return (
+      appSession && {
+        settings: appSession,
+        store: store.appSessions,
+        deleteLater: (id) => flows.whenStoreIsBack(() => store.appSessions.delete(id)),
+      }
+    )
   }
 
   /** Where adapters log to. */

@@ -13,14 +13,16 @@ import { SessionView, type SessionViewParts, sessionAccessors } from './session-
  */
 export class AppSession {
   readonly #settings: AppSessionSettings
+  readonly #deleteLater: AppSessionParts['deleteLater']
   readonly #log: Logger
   readonly #states: RequestStates
   readonly #viewParts: SessionViewParts
   readonly #defineOn: (req: Request) => void
 
-  constructor({ settings, store }: AppSessionParts, states: RequestStates, log: Logger) {
+  constructor({ settings, store, deleteLater }: AppSessionParts, states: RequestStates, log: Logger) {
     const { secrets, cookieName, cookieMaxAgeSeconds, secure, idleSeconds } = settings
     this.#settings = settings
+    this.#deleteLater = deleteLater
     this.#log = log
     this.#states = states
     const handler = session({
@@ -74,14 +76,16 @@ export class AppSession {
     await this.attach(req, res)
     const view = this.#states.of(req).session
     if (view === undefined || (!view.isStarted && !this.#hasCookie(req))) return
+    const { id } = view
     try {
       if (view.session) await change(view.session)
     } catch {
-      // The sign-in or sign-out itself is done. Without its cookie the old session is out of reach all the same.
+      // The sign-in or sign-out itself is done, so the browser loses the cookie now, and the data go when they can.
       this.#dropCookie(res)
+      if (id !== undefined) this.#deleteLater(id)
       this.#log.error(
         { event: 'app_session.change_failed' },
-        'req.session could not be replaced; its cookie was dropped.',
+        'req.session could not be replaced: its cookie is dropped, and its data are deleted once the store is back.',
       )
     }
   }

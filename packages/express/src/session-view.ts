@@ -45,6 +45,11 @@ export class SessionView {
     return this.#isLookedAt && (this.#broughtData || hasData(this.#view.session))
   }
 
+  /** The id that the request came with or got; also where nothing could be read of it. */
+  get id(): string | undefined {
+    return this.#made?.sessionID
+  }
+
   /** `req.session`. @throws what reading the store threw. */
   get session(): Request['session'] | undefined {
     return this.#read('session') as Request['session'] | undefined // what express-session put there

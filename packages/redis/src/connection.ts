@@ -7,6 +7,8 @@ import { ownClient, type RedisClient } from './own-client.ts'
 import { Wire } from './wire.ts'
 
 const firstPauseMs = 20
+/** Of a request's time; in the rest it is answered, also by a process that is busy. */
+const shareForAsking = 0.95
 
 /** One question to Redis. It may be put more than once, so it must answer the same then. */
 export type Ask = (wire: Wire) => Promise<unknown>
@@ -61,7 +63,7 @@ export class Connection {
   }
 
   async #answer(ask: Ask, askWithoutWriting: Ask | undefined): Promise<unknown> {
-    const deadline = performance.now() + this.#settings.requestTimeoutMs
+    const deadline = performance.now() + this.#settings.requestTimeoutMs * shareForAsking
     // The common case sets no timer: the client's own for each command is shorter.
     let isFirst = this.#isReady
     try {

@@ -4,7 +4,7 @@ import type { FlowContext } from './context.ts'
 /** A minute in all: so long a store is away that is only started anew or fails over. */
 const tryAgainAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
 
-/** Does what belongs to a sign-in and could not be done because the store was away. Never rejects for the store. */
+/** Does what belongs to a sign-in or sign-out and could not be done because the store was away. */
 export async function whenStoreIsBack(
   { background, log }: Pick<FlowContext, 'background' | 'log'>,
   work: () => Promise<void>,
@@ -20,7 +20,7 @@ export async function whenStoreIsBack(
   }
   if (await background.tryAgain(tryAgainAfterMs, attempt)) return
   log.warn(
-    { event: 'sign_in.unsettled' },
-    'The store was away for too long: what a sign-in had begun there is left to expire.',
+    { event: 'store.unsettled' },
+    'The store was away for too long: what a sign-in or sign-out had begun there is left to expire.',
   )
 }
