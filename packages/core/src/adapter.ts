@@ -1,4 +1,9 @@
 /** What adapters for web frameworks are made of. Apps use an adapter, not this. */
+export { type AppMember, appMembers } from './adapter/app-members.ts'
+export { type AppSessionData, appSessionDataIn } from './adapter/app-session-data.ts'
+export { AppSessions, type FrameworkSession, hasAppData } from './adapter/app-sessions.ts'
+export { bodyText } from './adapter/request-body.ts'
+export { responseBegun } from './adapter/response-begun.ts'
 export type { PlainRequest, Reply } from './flows/http.ts'
 export { type ResponseHeaders, sharedCacheHeaders } from './flows/shared-caches.ts'
 export { type Carrying, carry } from './latchkey/carry.ts'

@@ -1,5 +1,12 @@
 import type { LatchkeyOptions, RequestOAuth } from '@latchkey/core'
-import { Latchkey as Core, carry, type LoginRequirement, type Reply } from '@latchkey/core/adapter'
+import {
+  type AppMember,
+  appMembers,
+  Latchkey as Core,
+  carry,
+  type LoginRequirement,
+  type Reply,
+} from '@latchkey/core/adapter'
 import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { AppSession } from './app-session.ts'
 import { errorHandler } from './error-handler.ts'
@@ -9,21 +16,6 @@ import { requireLogin } from './require-login.ts'
 import { guardSharedCaches } from './shared-caches.ts'
 import { ExpressRequest, requireUnanswered, writeReply } from './translate.ts'
 
-/** What an app uses of core as it is. */
-const coreMembers = [
-  'providers',
-  'events',
-  'buttons',
-  'application',
-  'user',
-  'from',
-  'endSessions',
-  'createSession',
-  'importAccount',
-  'close',
-] as const
-type CoreMember = (typeof coreMembers)[number]
-
 /** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */
 export type LoginRequest = Omit<Request, 'oauth'> & { readonly oauth: RequestOAuth }
 
@@ -31,7 +23,7 @@ export type LoginRequest = Omit<Request, 'oauth'> & { readonly oauth: RequestOAu
  * Express middleware that brings the sign-in routes, `req.oauth` and `req.session`; and everything else that an app
  * needs of Latchkey.
  */
-export interface Latchkey<Id extends string = string> extends RequestHandler, Pick<Core<Id>, CoreMember> {
+export interface Latchkey<Id extends string = string> extends RequestHandler, Pick<Core<Id>, AppMember> {
   /**
    * Middleware that lets only signed-in users through. Requests with an unsafe method must also prove that they come
    * from this site. Everybody else gets the error `login_required`, which `errorHandler` turns into a login.
@@ -56,7 +48,7 @@ export function latchkey<Id extends string>(options: LatchkeyOptions<Id, LoginRe
   const adapter = new ExpressAdapter<Id>(core)
   const handle: RequestHandler = (req, res, next) => adapter.handle(req, res, next, handle)
   core.announce()
-  const withCore = carry(handle, core, coreMembers)
+  const withCore = carry(handle, core, appMembers)
   return carry(withCore, adapter, ['requireLogin', 'errorHandler'])
 }
 
@@ -110,8 +102,7 @@ class ExpressAdapter<Id extends string> {
     const state = this.#states.of(req)
     guardSharedCaches(res, state) // not yet, when something failed before us
     state.isPrivate = true
-    if (reply.appSession === 'renew') await this.#appSession?.renew(req, res)
-    if (reply.appSession === 'destroy') await this.#appSession?.destroy(req, res)
+    if (reply.appSession !== undefined) await this.#appSession?.change(reply.appSession, req, res)
     writeReply(res, reply)
   }
 }

@@ -1,5 +1,5 @@
 import { callbackify } from 'node:util'
-import type { AppSessionStore } from '@latchkey/core/adapter'
+import { type AppSessionData, type AppSessionStore, appSessionDataIn } from '@latchkey/core/adapter'
 import session, { type SessionData } from 'express-session'
 
 /** A store for express-session on Latchkey's own. Reading renews the time to live, so no request ends with a touch. */
@@ -10,10 +10,7 @@ export class PortStore extends session.Store {
 
   constructor(store: AppSessionStore, idleSeconds: number) {
     super()
-    this.get = callbackify(async (id: string) => {
-      const text = await store.read(id, idleSeconds)
-      return text === undefined ? undefined : parsed(text)
-    })
+    this.get = callbackify(async (id: string) => usable(await store.read(id, idleSeconds)))
     const write = callbackify((id: string, data: SessionData) =>
       store.write(id, JSON.stringify(data), idleSeconds),
     )
@@ -26,25 +23,24 @@ export class PortStore extends session.Store {
 const noCallback = (): void => {}
 
 /** What express-session can work with; anything else counts as no session. */
-function parsed(text: string): SessionData | undefined {
-  try {
-    const data: unknown = JSON.parse(text)
-    if (typeof data !== 'object' || data === null || !('cookie' in data)) return undefined
-    if (typeof data.cookie !== 'object' || data.cookie === null) return undefined
-    requireSendable(data.cookie)
-    // Written by express-session through `set` above; its other fields are the app's.
-    return data as SessionData
-  } catch {
-    return undefined
-  }
+function usable(text: string | undefined): SessionData | undefined {
+  const data = appSessionDataIn(text)
+  if (data === undefined || !isSendable(data.cookie)) return undefined
+  // Written by express-session, or by @fastify/session, through `set` above; its other fields are the app's.
+  return data as unknown as SessionData
 }
 
 /** The part of express-session's cookie that its types leave out. */
 type SentCookie = new (stored: object) => { serialize(name: string, value: string): string }
 
-/** Throws here what express-session would throw in the middle of an answer, where nobody catches it. */
-function requireSendable(stored: object): void {
-  const { expires } = stored as { readonly expires?: unknown } // any value of parsed JSON
+/** False where express-session would throw in the middle of an answer, where nobody catches it. */
+function isSendable(stored: AppSessionData['cookie']): boolean {
+  const { expires } = stored
   const options = typeof expires === 'string' ? { ...stored, expires: new Date(expires) } : stored
-  ;new (session.Cookie as unknown as SentCookie)(options).serialize('name', 'value')
+  try {
+    ;new (session.Cookie as unknown as SentCookie)(options).serialize('name', 'value')
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,3 +1,4 @@
+import { hasAppData } from '@latchkey/core/adapter'
 import type { Request, RequestHandler, Response } from 'express'
 
 /** What express-session puts on a request. */
@@ -42,7 +43,7 @@ export class SessionView {
 
   /** True when the app looked at the session and there was data in it, or is now. */
   get isShown(): boolean {
-    return this.#isLookedAt && (this.#broughtData || hasData(this.#view.session))
+    return this.#isLookedAt && (this.#broughtData || hasAppData(this.#view.session))
   }
 
   /** The id that the request came with or got; also where nothing could be read of it. */
@@ -99,7 +100,7 @@ export class SessionView {
         this.#state = 'failed'
         this.#failure = error
       }
-      this.#broughtData = hasData(this.#view.session)
+      this.#broughtData = hasAppData(this.#view.session)
       whenRead()
     }
     try {
@@ -141,11 +142,6 @@ export function sessionAccessors(viewOf: (req: Request) => SessionView | undefin
   return (req) => {
     for (const [name, accessor] of accessors) Object.defineProperty(req, name, accessor)
   }
-}
-
-/** True when more is in there than express-session's own `cookie`. */
-function hasData(session: object | null | undefined): boolean {
-  return Object.keys(session ?? {}).some((key) => key !== 'cookie')
 }
 
 function ownValue(value: unknown): PropertyDescriptor {

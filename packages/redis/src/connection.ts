@@ -8,7 +8,7 @@ import { Wire } from './wire.ts'
 
 const firstPauseMs = 20
 /** Of a request's time; in the rest it is answered, also by a process that is busy. */
-const shareForAsking = 0.95
+const shareForAsking = 0.9
 
 /** One question to Redis. It may be put more than once, so it must answer the same then. */
 export type Ask = (wire: Wire) => Promise<unknown>

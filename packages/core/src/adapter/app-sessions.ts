@@ -1,0 +1,98 @@
+import type { AppSessionParts } from '../latchkey.ts'
+import type { Logger } from '../log.ts'
+
+/** The app's own session of one request, as a framework's library has it. */
+export interface FrameworkSession {
+  readonly id: string | undefined
+  /** What the app put there, and the library's own `cookie`. @throws what reading the store threw. */
+  readonly data: () => object | null | undefined
+  /** Gives it a new id under which only these keys go on; what stood under the old one is deleted. */
+  readonly regenerate: (keys: readonly string[]) => Promise<void>
+  /** Deletes it. */
+  readonly destroy: () => Promise<void>
+}
+
+/** What becomes of an app's own sessions, whatever library keeps them. */
+export class AppSessions {
+  readonly #parts: AppSessionParts
+  readonly #log: Logger
+
+  constructor(parts: AppSessionParts, log: Logger) {
+    this.#parts = parts
+    this.#log = log
+  }
+
+  /** False when there is nothing to read for a request with this raw `Cookie` header. */
+  isNamedIn(cookieHeader: string | undefined): boolean {
+    return cookieHeader?.includes(`${this.#parts.settings.cookieName}=`) ?? false
+  }
+
+  /** How the library sets its cookie; `maxAge` in milliseconds. */
+  get cookie(): {
+    readonly httpOnly: true
+    readonly sameSite: 'lax'
+    readonly path: '/'
+    readonly secure: boolean
+    readonly maxAge: number
+  } {
+    const { secure, cookieMaxAgeSeconds } = this.#parts.settings
+    return { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: cookieMaxAgeSeconds * 1000 }
+  }
+
+  /**
+   * At a sign-in: what stands under the kept keys moves to a new id, the rest goes. Never rejects.
+   * @returns a `Set-Cookie` value for the answer, or `undefined`: the library sets its own.
+   */
+  renew(session: FrameworkSession): Promise<string | undefined> {
+    return this.#change(session, async (data) => {
+      const kept = Object.keys(data).filter((key) => this.#parts.settings.keep.includes(key))
+      if (kept.length === 0) return this.#destroy(session)
+      await session.regenerate(kept)
+      return undefined
+    })
+  }
+
+  /** At a sign-out: everything goes. As {@link AppSessions.renew}. */
+  destroy(session: FrameworkSession): Promise<string | undefined> {
+    return this.#change(session, () => this.#destroy(session))
+  }
+
+  /** Says that a change could not be saved, when its answer is on its way already. */
+  reportUnsaved(): void {
+    this.#log.error({ event: 'app_session.save_failed' }, 'req.session could not be saved.')
+  }
+
+  async #change(
+    session: FrameworkSession,
+    change: (data: object) => Promise<string | undefined>,
+  ): Promise<string | undefined> {
+    const { id } = session
+    try {
+      const data = session.data()
+      return data ? await change(data) : undefined
+    } catch {
+      // The sign-in or sign-out itself is done, so the browser loses the cookie now, and the data go when they can.
+      if (id !== undefined) this.#parts.deleteLater(id)
+      this.#log.error(
+        { event: 'app_session.change_failed' },
+        'req.session could not be replaced: its cookie is dropped, and its data are deleted once the store is back.',
+      )
+      return this.#removal
+    }
+  }
+
+  async #destroy(session: FrameworkSession): Promise<string> {
+    await session.destroy()
+    return this.#removal
+  }
+
+  get #removal(): string {
+    const { cookieName, secure } = this.#parts.settings
+    return `${cookieName}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+  }
+}
+
+/** True when there is more in a session than the library's own `cookie`. */
+export function hasAppData(session: object | null | undefined): boolean {
+  return Object.keys(session ?? {}).some((key) => key !== 'cookie')
+}
