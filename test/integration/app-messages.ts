@@ -24,6 +24,9 @@ export interface Address {
 /** How an app keeps its users signed in: with Latchkey, or by hand as many apps do today. */
 export type AppKind = 'latchkey' | 'today'
 
+/** What an app is written for. */
+export type Framework = 'express' | 'fastify'
+
 /** Options of Latchkey that some tests set. */
 export type AppOptions = Pick<LatchkeyOptions<'example'>, 'keepAccounts' | 'signIn'>
 
@@ -33,6 +36,7 @@ export type StoreTimeouts = Pick<RedisStoreOptions, 'commandTimeoutMs' | 'reques
 /** Everything that an app process is told at its start; secrets too, which must be in no argument and no variable. */
 export interface AppSettings {
   readonly kind: AppKind
+  readonly framework: Framework
   readonly baseUrl: string
   readonly secrets: readonly string[]
   readonly provider: OAuth2Options<'example'>

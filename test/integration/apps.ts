@@ -13,7 +13,14 @@ import {
   UserAgent,
 } from '@latchkey/testing'
 import type { Ending } from '../guarded-child.ts'
-import type { AppKind, AppOptions, AppSettings, StoreAddress, StoreTimeouts } from './app-messages.ts'
+import type {
+  AppKind,
+  AppOptions,
+  AppSettings,
+  Framework,
+  StoreAddress,
+  StoreTimeouts,
+} from './app-messages.ts'
 import { AppProcess } from './app-process.ts'
 
 /** Where browsers find the app, whichever process answers. */
@@ -36,6 +43,8 @@ export interface AppsSetup {
   readonly provider?: (servers: AppServers) => Partial<OAuth2Options<'example'>>
   /** @default 'latchkey' */
   readonly kind?: AppKind
+  /** @default Express in the first place, Fastify in the second, and so on in turns */
+  readonly framework?: Framework
   readonly options?: AppOptions
   /** Accounts of a second client of the same server can be linked. @default false */
   readonly hasOther?: boolean
@@ -216,6 +225,7 @@ export class Apps implements AsyncDisposable {
     const other = { ...common, id: 'other', ...otherClient, revocation: 'token' } as const
     return {
       kind: setup.kind ?? 'latchkey',
+      framework: setup.framework ?? (place % 2 === 0 ? 'express' : 'fastify'),
       baseUrl: publicOrigin,
       secrets: given ?? [this.#secret],
       provider: { id: 'example', ...client, ...common, ...provider?.(this.servers) },

@@ -1,11 +1,9 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
 import {
   type Latchkey,
   type LatchkeyOptions,
   type Logger,
-  latchkey,
   type OAuth2Options,
   oauth2,
   oidc,
@@ -23,8 +21,9 @@ import {
   TestClock,
   UserAgent,
 } from '@latchkey/testing'
-import express, { type ErrorRequestHandler, type Express, type Response } from 'express'
+import type { Express } from 'express'
 import { afterEach, expect } from 'vitest'
+import { startExpress, startFastify } from './harness-app.fixture.ts'
 
 /** What a test sets up differently. */
 export interface HarnessSetup {
@@ -55,7 +54,7 @@ export interface HarnessServers {
   readonly clock: TestClock
 }
 
-/** An Express app under test, real servers around it, and a browser. */
+/** An app under test, real servers around it, and a browser. */
 export interface Harness extends HarnessServers {
   readonly origin: string
   readonly auth: Latchkey<'example'>
@@ -93,41 +92,38 @@ afterEach(async () => {
 })
 
 /**
- * Starts an authorization server, a resource server, a foreign server and an Express app with Latchkey on loopback.
+ * Starts an authorization server, a resource server, a foreign server and an app with Latchkey on loopback. It is an
+ * Express app, or a Fastify app where the variable LATCHKEY_TEST_FRAMEWORK says `fastify`.
  * The app has: `/` (buttons), `/me` (guarded; calls the resource server), `/whoami` (open; what req.oauth says).
  * After each test everything is closed, and every secret of the authorization server is searched in what the app
  * logged, threw and sent.
  */
 export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
-  const app = express()
-  app.set('env', 'test')
-  const { server, origin } = await listen(app)
+  const serving = await start()
+  const { origin } = serving
   const servers = setup.servers ?? (await startServers(setup))
   const { as, rs, clock } = servers
   as.registerRedirectUri(`${origin}/callback/example`)
   const logged: LogLine[] = []
   const errors: unknown[] = []
   const sent: string[] = []
-  const auth = latchkey({
+  serving.server.prependListener('request', (_req, res) => record(res, sent))
+  const options = {
     baseUrl: origin,
     providers: [providerOf(setup, as, rs), ...(setup.others ?? [])],
     clock,
     logger: recorder(logged),
     ...setup.options,
-  } as LatchkeyOptions<'example'>) // spreading partial options loses that the required ones are there
-  app.use((_req, res, next) => {
-    record(res, sent)
-    next()
+  } as LatchkeyOptions<'example'> // spreading partial options loses that the required ones are there
+  const auth = await serving.use({
+    options,
+    before: (app) => setup.before?.(app),
+    routes(app, made) {
+      setup.routes?.(app, made, servers)
+      addRoutes(app, made, rs)
+    },
+    onError: (error) => errors.push(error),
   })
-  setup.before?.(app)
-  app.use(auth)
-  setup.routes?.(app, auth, servers)
-  addRoutes(app, auth, rs)
-  const recordError: ErrorRequestHandler = (error, _req, _res, next) => {
-    errors.push(error)
-    next(error)
-  }
-  app.use(recordError, auth.errorHandler)
   const harness: Harness = {
     ...servers,
     origin,
@@ -144,16 +140,16 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
       return browser
     },
     close: async () => {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      })
+      serving.server.closeAllConnections()
+      await serving.close()
       await auth.close()
     },
   }
   running.push(harness)
   return harness
 }
+
+const start = process.env.LATCHKEY_TEST_FRAMEWORK === 'fastify' ? startFastify : startExpress
 
 /** Starts the servers around an app. They stop at the end of the test. */
 export async function startServers(
@@ -236,30 +232,28 @@ function addRoutes(app: Express, auth: Latchkey<'example'>, rs: ResourceServer):
   })
 }
 
-async function listen(app: Express): Promise<{ readonly server: Server; readonly origin: string }> {
-  const server = createServer(app)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo // a TCP server has no other kind of address
-  return { server, origin: `http://127.0.0.1:${port}` }
-}
-
 /** Copies what a response sends, headers included. */
-function record(res: Response, sent: string[]): void {
+function record(res: ServerResponse, sent: string[]): void {
   const end = res.end.bind(res)
   const write = res.write.bind(res)
+  const writeHead = res.writeHead.bind(res)
   const keep = (chunk: unknown): void => {
     if (typeof chunk === 'string' || chunk instanceof Uint8Array)
       sent.push(Buffer.from(chunk as string).toString('utf8'))
   }
+  res.writeHead = ((status: number, ...rest: never[]) => {
+    sent.push(JSON.stringify(rest))
+    return writeHead(status, ...rest)
+  }) as ServerResponse['writeHead'] // overloads cannot be written as one function
   res.write = ((chunk: unknown, ...rest: never[]) => {
     keep(chunk)
     return write(chunk, ...rest)
-  }) as Response['write'] // overloads cannot be written as one function
+  }) as ServerResponse['write'] // as above
   res.end = ((chunk: unknown, ...rest: never[]) => {
     keep(chunk)
     sent.push(JSON.stringify(res.getHeaders()))
     return end(chunk as never, ...rest)
-  }) as Response['end'] // as above
+  }) as ServerResponse['end'] // as above
 }
 
 function recorder(lines: LogLine[]): Logger {

@@ -8,7 +8,13 @@ import type { ApplicationOptions } from './latchkey/applications.ts'
 import { checkLoginRequirement, type LoginRequirement } from './latchkey/login-requirement.ts'
 import { answersNothing, oauthOf, onLoginOf } from './latchkey/opened-request.ts'
 import { type Parts, partsOf } from './latchkey/parts.ts'
-import { describeProviders, ownPaths, type ProviderInfo, redirectUris } from './latchkey/provider-info.ts'
+import {
+  describeProviders,
+  ownPaths,
+  ownPrefixes,
+  type ProviderInfo,
+  redirectUris,
+} from './latchkey/provider-info.ts'
 import {
   type CreatedSession,
   type ImportedAccount,
@@ -55,11 +61,10 @@ export class Latchkey<Id extends string = string> {
   readonly providers: readonly ProviderInfo<Id>[]
   /** What happens to sign-ins and grants. No payload holds a secret. */
   readonly events: TypedEmitter<LatchkeyEvents>
-  /**
-   * What {@link Latchkey.route} answers is one of these paths or lies below one, the callbacks of resolved providers
-   * aside.
-   */
+  /** What {@link Latchkey.route} answers is one of these paths, or begins with one of {@link Latchkey.pathPrefixes}. */
   readonly paths: readonly string[]
+  /** With a slash at the end. */
+  readonly pathPrefixes: readonly string[]
   readonly #settings: Settings
   readonly #parts: Parts
   readonly #withoutRequest: WithoutRequest<Id>
@@ -79,6 +84,7 @@ export class Latchkey<Id extends string = string> {
     warnOfGlobalDispatcher(globalThis, log)
     this.events = events
     this.paths = ownPaths(settings, log)
+    this.pathPrefixes = ownPrefixes(settings)
     this.providers = describeProviders(settings)
   }
 

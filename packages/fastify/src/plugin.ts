@@ -106,7 +106,8 @@ class FastifyAdapter<Id extends string> {
   }
 
   async register(app: FastifyInstance, { prefix }: RegisterOptions, auth: Latchkey<Id>): Promise<void> {
-    const paths = scopedPaths(this.#core.paths, app.prefix, prefix)
+    const { paths, pathPrefixes } = this.#core
+    const urls = scopedPaths([...paths, ...pathPrefixes.map((one) => `${one}*`)], app.prefix, prefix)
     this.#states.decorate(app)
     if (!app.hasRequestDecorator('oauth')) app.decorateRequest('oauth')
     if (!app.hasDecorator('latchkey'))
@@ -118,8 +119,7 @@ class FastifyAdapter<Id extends string> {
     await app.register(async (own) => {
       own.removeAllContentTypeParsers()
       own.addContentTypeParser('*', (_request, _payload, done) => done(null))
-      for (const path of paths) own.all(path, { exposeHeadRoute: false }, this.#route)
-      for (const path of paths) own.all(`${path}/*`, { exposeHeadRoute: false }, this.#route)
+      for (const url of urls) own.all(url, this.#route)
     })
     app.addHook('onRequest', this.#open)
   }

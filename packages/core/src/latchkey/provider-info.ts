@@ -37,8 +37,14 @@ export function redirectUris(settings: Settings, provider: Provider): readonly s
   return settings.baseUrls.map((baseUrl) => redirectUri(settings, provider, baseUrl))
 }
 
+/** What else lies below one of these is answered too: steps of a login, and providers that are only known when asked for. */
+export function ownPrefixes({ routes, resolveProvider }: Settings): readonly string[] {
+  const { prefix, login, callback } = routes
+  return [`${prefix}${login}/`, ...(resolveProvider === undefined ? [] : [`${prefix}${callback}/`])]
+}
+
 /**
- * The paths that are answered are these and what lies below them, the callbacks of resolved providers aside.
+ * The paths that are answered are these and what lies below {@link ownPrefixes}.
  * @throws {LatchkeyError} `invalid_options`: a callback path is taken.
  */
 export function ownPaths(settings: Settings, log: Logger): readonly string[] {
