@@ -31,6 +31,9 @@ export class ExpressRoutes {
     return this.#route(methods, '*', handlers)
   }
 
+  /** Settings of Express's own have no counterpart. */
+  readonly set = (): this => this
+
   #readForms(): this {
     const options = { parseAs: 'string', bodyLimit: 1024 * 1024 } as const
     this.#app.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) =>

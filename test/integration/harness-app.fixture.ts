@@ -60,19 +60,24 @@ export async function startFastify(): Promise<Serving> {
     },
     routerOptions: { maxParamLength: 5_000 },
   })
+  // As Express does: any body is taken, and an answer to an unknown path repeats no query.
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send('There is no such page.'))
   return {
     server: holder,
     origin: originOf(holder),
     async use({ options, before, routes, onError }) {
       const made = latchkeyForFastify(options as never) // no test here has an onLogin that looks at its request
       const guards = new Set<unknown>()
-      const auth = Object.assign(Object.create(made), {
-        requireLogin: (...args: Parameters<typeof made.requireLogin>) => {
-          const guard = made.requireLogin(...args)
-          guards.add(guard)
-          return guard
-        },
-      }) as unknown as Latchkey<'example'> // what the tests use of it is the same
+      const requireLogin: typeof made.requireLogin = (...args) => {
+        const guard = made.requireLogin(...args)
+        guards.add(guard)
+        return guard
+      }
+      // What the tests use of it is the same.
+      const auth = Object.create(made, {
+        requireLogin: { value: requireLogin },
+      }) as unknown as Latchkey<'example'>
       before(new ExpressRoutes(app, guards) as unknown as Express)
       await app.register(made)
       routes(new ExpressRoutes(app, guards) as unknown as Express, auth)

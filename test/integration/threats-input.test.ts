@@ -177,7 +177,7 @@ describe('case 85: prototype pollution', () => {
 
   // `Object.assign` runs setters of its target: `__proto__` among foreign members would replace the prototype.
   it('case 85: Object.assign meets foreign members only on a target without a prototype; nothing merges deeply', () => {
-    const uses = ['packages/core', 'packages/express']
+    const uses = ['packages/core', 'packages/express', 'packages/fastify']
       .flatMap(sourceFiles)
       .flatMap((file) =>
         [
@@ -187,7 +187,6 @@ describe('case 85: prototype pollution', () => {
         ].map(([use]) => `${file}: ${use.trim()}`),
       )
     expect(uses.filter((use) => !use.includes('mergeUserinfo('))).toEqual([
-      'packages/core/src/fetch/credentials.ts: Object.assign(Object.create(null), preset, own)',
       'packages/core/src/protocol/client-auth.ts: Object.assign(payload, { iat: now, nbf: now, exp: now + assertionLifetimeSeconds })',
     ])
   })
@@ -299,8 +298,10 @@ describe('case 88: big or nasty input', () => {
           pattern,
           target === '/whoami' ? 200 : target.startsWith('/login') ? 303 : 400,
         ])
+        // A second value of our name counts as one, whatever it is (case 30).
+        const user = pattern.startsWith(`${name}=`) ? null : 'user-ada'
         if (target === '/whoami')
-          expect(JSON.parse(answer.body)).toEqual({ isAuthenticated: true, user: 'user-ada' })
+          expect(JSON.parse(answer.body)).toEqual({ isAuthenticated: user !== null, user })
       }
       const huge = await getWith(
         harness,

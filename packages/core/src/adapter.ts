@@ -2,10 +2,10 @@
 export { type AppMember, appMembers } from './adapter/app-members.ts'
 export { type AppSessionData, appSessionDataIn } from './adapter/app-session-data.ts'
 export { AppSessions, type FrameworkSession, hasAppData } from './adapter/app-sessions.ts'
+export { type AnswerPrivacy, guardSharedCaches } from './adapter/guard-shared-caches.ts'
 export { bodyText } from './adapter/request-body.ts'
 export { responseBegun } from './adapter/response-begun.ts'
 export type { PlainRequest, Reply } from './flows/http.ts'
-export { type ResponseHeaders, sharedCacheHeaders } from './flows/shared-caches.ts'
 export { type Carrying, carry } from './latchkey/carry.ts'
 export {
   type AppSessionParts,

@@ -4,6 +4,7 @@ import {
   appMembers,
   Latchkey as Core,
   carry,
+  guardSharedCaches,
   type LoginRequirement,
   type Reply,
 } from '@latchkey/core/adapter'
@@ -13,7 +14,6 @@ import { errorHandler } from './error-handler.ts'
 import { Mounting } from './mounting.ts'
 import { RequestStates } from './request-state.ts'
 import { requireLogin } from './require-login.ts'
-import { guardSharedCaches } from './shared-caches.ts'
 import { ExpressRequest, requireUnanswered, writeReply } from './translate.ts'
 
 /** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */

@@ -1,8 +1,9 @@
+import type { AnswerPrivacy } from '@latchkey/core/adapter'
 import type { Request } from 'express'
 import type { SessionView } from './session-view.ts'
 
 /** What one instance of Latchkey keeps of one request. */
-export class RequestState {
+export class RequestState implements AnswerPrivacy {
   /** `req.oauth` is there. */
   isOpened = false
   /** The answer depends on who asked, whatever is in the app's session. */

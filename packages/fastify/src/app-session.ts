@@ -73,7 +73,9 @@ export class AppSession {
       rolling: false,
       cookie: this.#sessions.cookie,
     })
-    return { hooks, cookies: written, secure, onLateError: () => this.#sessions.reportUnsaved() }
+    const idIn: SessionViewParts['idIn'] = ({ [cookieName]: value }) =>
+      value?.startsWith(cookiePrefix) ? written.unsign(value.slice(cookiePrefix.length), secrets) : undefined
+    return { hooks, cookies: written, idIn, secure, onLateError: () => this.#sessions.reportUnsaved() }
   }
 }
 

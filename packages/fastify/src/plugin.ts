@@ -4,6 +4,7 @@ import {
   appMembers,
   Latchkey as Core,
   carry,
+  guardSharedCaches,
   type LoginRequirement,
   type Reply,
 } from '@latchkey/core/adapter'
@@ -22,7 +23,6 @@ import { type ErrorHandler, errorHandler } from './error-handler.ts'
 import { scopedPaths } from './mounting.ts'
 import { RequestStates } from './request-state.ts'
 import { type LoginHook, requireLogin } from './require-login.ts'
-import { guardSharedCaches } from './shared-caches.ts'
 import { PlainFastifyRequest, requireUnanswered, writeReply } from './translate.ts'
 
 /** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */
@@ -85,6 +85,8 @@ export const latchkeyPlugin: FastifyPluginAsync<PluginOptions> = fastifyPlugin(p
   fastify: '5.x',
 })
 
+/** Marks the routes that need no `request.oauth`. */
+const isLatchkeys = true
 const about = { name: '@latchkey/fastify', fastify: '5.x' }
 
 /** Fastify on one side, core on the other: translates, and decides nothing. */
@@ -107,7 +109,8 @@ class FastifyAdapter<Id extends string> {
 
   async register(app: FastifyInstance, { prefix }: RegisterOptions, auth: Latchkey<Id>): Promise<void> {
     const { paths, pathPrefixes } = this.#core
-    const urls = scopedPaths([...paths, ...pathPrefixes.map((one) => `${one}*`)], app.prefix, prefix)
+    const patterns = [...new Set(paths), ...pathPrefixes.map((one) => `${one}*`)]
+    const urls = scopedPaths(patterns, app.prefix, prefix)
     this.#states.decorate(app)
     if (!app.hasRequestDecorator('oauth')) app.decorateRequest('oauth')
     if (!app.hasDecorator('latchkey'))
@@ -115,11 +118,11 @@ class FastifyAdapter<Id extends string> {
     await this.#appSession?.decorate(app)
     app.addHook('onSend', this.#send)
     app.addHook('onClose', () => this.#core.close())
-    // Its routes read their bodies themselves, and need no `request.oauth`.
+    // They read their bodies themselves.
     await app.register(async (own) => {
       own.removeAllContentTypeParsers()
       own.addContentTypeParser('*', (_request, _payload, done) => done(null))
-      for (const url of urls) own.all(url, this.#route)
+      for (const url of urls) own.all(url, { config: { isLatchkeys } }, this.#route)
     })
     app.addHook('onRequest', this.#open)
   }
@@ -134,6 +137,8 @@ class FastifyAdapter<Id extends string> {
   readonly #open: onRequestAsyncHookHandler = async (request, reply) => {
     const state = this.#states.of(request)
     if (state.isOpened) return
+    guardSharedCaches(reply.raw, state)
+    if (request.routeOptions.config.isLatchkeys) return
     const opening = this.#core.open(
       new PlainFastifyRequest(request),
       (make) => this.#answer(request, reply, make),
@@ -149,20 +154,18 @@ class FastifyAdapter<Id extends string> {
     state.isOpened = true
   }
 
-  readonly #send: onSendHookHandler = (request, reply, payload, done) => {
-    const state = this.#states.of(request)
-    const send = (): void => {
-      guardSharedCaches(reply, state)
-      done(null, payload)
-    }
-    if (state.session === undefined) send()
-    else state.session.save(payload, send)
+  readonly #send: onSendHookHandler = (request, _reply, payload, done) => {
+    const { session } = this.#states.of(request)
+    if (session === undefined) done(null, payload)
+    else session.save(payload, () => done(null, payload))
   }
 
   async #answer(request: FastifyRequest, reply: FastifyReply, make: () => Promise<Reply>): Promise<void> {
     requireUnanswered(reply)
     const answered = await make()
-    this.#states.of(request).isPrivate = true
+    const state = this.#states.of(request)
+    guardSharedCaches(reply.raw, state) // not yet, when something failed before us
+    state.isPrivate = true
     if (answered.appSession !== undefined) await this.#appSession?.change(answered.appSession, request, reply)
     await writeReply(reply, answered)
   }

@@ -1,12 +1,15 @@
+import type { AnswerPrivacy } from '@latchkey/core/adapter'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { SessionView } from './session-view.ts'
 
 /** What one instance of Latchkey keeps of one request. */
-export class RequestState {
+export class RequestState implements AnswerPrivacy {
   /** `request.oauth` is there. */
   isOpened = false
   /** The answer depends on who asked, whatever is in the app's session. */
   isPrivate = false
+  /** Somebody waits for the head of the answer. */
+  isWatched = false
   /** The app's own session, where it is ours. */
   session: SessionView | undefined
 }

@@ -14,6 +14,8 @@ export interface SessionHooks {
 export interface Cookies {
   parse(header: string): Record<string, string | undefined>
   serialize(name: string, value: string, options?: CookieSerializeOptions): string
+  /** What a signed value says, if one of the secrets has signed it. */
+  unsign(value: string, secrets: readonly string[]): string | undefined
 }
 
 /**
@@ -28,8 +30,18 @@ export async function sessionHooks(options: FastifySessionOptions): Promise<Sess
 /** Loads the functions of @fastify/cookie without decorating the app, which may want to register it itself. */
 export async function cookies(): Promise<Cookies> {
   await hooksOf((app) => fastifyCookie(app, {}))
-  const { parse, serialize } = fastifyCookie
-  return { parse, serialize }
+  const { parse, serialize, unsign } = fastifyCookie
+  return {
+    parse,
+    serialize,
+    unsign(value, secrets) {
+      for (const secret of secrets) {
+        const { value: unsigned } = unsign(value, secret)
+        if (unsigned !== null) return unsigned
+      }
+      return undefined
+    },
+  }
 }
 
 /** Registers a plugin nowhere, and keeps the hooks that it adds. */

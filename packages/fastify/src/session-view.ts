@@ -6,6 +6,8 @@ import type { Cookies, SessionHooks } from './session-library.ts'
 export interface SessionViewParts {
   readonly hooks: SessionHooks
   readonly cookies: Cookies
+  /** The id that a request's cookies name. */
+  readonly idIn: (cookies: FastifyRequest['cookies']) => string | undefined
   /** Whether cookies are `Secure`: by `baseUrl`, since a proxy may have ended TLS. */
   readonly secure: boolean
   /** Told when a change could not be saved. */
@@ -48,7 +50,7 @@ export class SessionView {
 
   /** The id that the request came with or got. */
   get id(): string | undefined {
-    return this.#made?.session?.sessionId
+    return this.#made?.session?.sessionId ?? this.#parts.idIn(this.#view.cookies)
   }
 
   /** `request.session`. @throws what reading the store threw. */

@@ -19,7 +19,7 @@ export interface StoredCookie {
  */
 export function appSessionDataIn(text: string | undefined): AppSessionData | undefined {
   const data = text === undefined ? undefined : parsed(text)
-  if (!isObject(data) || !isObject(data.cookie)) return undefined
+  if (!isObject(data) || !isObject(data.cookie) || Object.hasOwn(data, '__proto__')) return undefined
   const cookie: StoredCookie = data.cookie
   const { expires, originalMaxAge } = cookie
   if (typeof expires === 'string' && typeof originalMaxAge === 'number') {

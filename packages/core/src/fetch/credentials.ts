@@ -52,15 +52,14 @@ export class Credentials {
   authorize(own: HeaderRecord, { accessToken }: Pick<TokenSet, 'accessToken'>): string[] {
     const headers: string[] = []
     const credentials = credentialHeaders(this.#provider, accessToken)
-    for (const name in credentials) {
-      const value = credentials[name] ?? ''
+    for (const [name, value] of Object.entries(credentials)) {
       if (!isHeaderValue(value)) throw unusableToken(this.#provider.id)
       headers.push(name, value)
     }
     for (const [name, value] of this.#fixed) {
       if (!(name in own) && !(name in credentials)) headers.push(name, value)
     }
-    for (const name in own) headers.push(name, own[name] ?? '')
+    for (const [name, value] of Object.entries(own)) headers.push(name, value)
     return headers
   }
 

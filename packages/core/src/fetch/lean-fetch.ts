@@ -119,8 +119,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #respond(status: number, raw: NodeJS.Dict<string | string[]>, statusText: string): Response {
     const { url, method } = this.#call
     const headers = new Headers()
-    for (const name in raw) {
-      for (const value of [raw[name] ?? []].flat()) headers.append(name, value)
+    for (const [name, values = []] of Object.entries(raw)) {
+      for (const value of [values].flat()) headers.append(name, value)
     }
     const hasBody = method !== 'HEAD' && !withoutBody.has(status)
     if (hasBody) {
