@@ -14,10 +14,20 @@ export class ExpressRoutes {
   readonly #app: FastifyInstance
   readonly #guards: ReadonlySet<unknown>
 
-  /** @param guards functions that are hooks of Fastify's */
-  constructor(app: FastifyInstance, guards: ReadonlySet<unknown>) {
+  readonly #isBefore: boolean
+
+  /**
+   * @param guards functions that are hooks of Fastify's
+   * @param isBefore what is used sees every request, and is no route
+   */
+  constructor(
+    app: FastifyInstance,
+    guards: ReadonlySet<unknown>,
+    { isBefore }: { readonly isBefore: boolean },
+  ) {
     this.#app = app
     this.#guards = guards
+    this.#isBefore = isBefore
   }
 
   readonly get = (path: string | readonly string[], ...handlers: Handler[]): this =>
@@ -25,10 +35,18 @@ export class ExpressRoutes {
   readonly post = (path: string, ...handlers: Handler[]): this => this.#route(['POST'], path, handlers)
   readonly all = (path: string, ...handlers: Handler[]): this => this.#route(methods, path, handlers)
 
-  readonly use = (...handlers: Handler[]): this => {
+  readonly use = (...given: readonly (Handler | string)[]): this => {
+    const handlers = given.filter((one) => typeof one !== 'string')
     const [first] = handlers
     if (first?.name === 'urlencodedParser') return this.#readForms()
-    return this.#route(methods, '*', handlers)
+    const path = given.find((one) => typeof one === 'string')
+    if (!this.#isBefore && path === undefined) return this.#route(methods, '*', handlers)
+    for (const handler of handlers) {
+      this.#app.addHook('onRequest', async (request, reply) => {
+        if (request.url.startsWith(path ?? '/')) await run(handler, requestOf(request), responseOf(reply))
+      })
+    }
+    return this
   }
 
   /** Settings of Express's own have no counterpart. */
@@ -49,7 +67,7 @@ export class ExpressRoutes {
   ): this {
     const guards = handlers.filter((handler) => this.#guards.has(handler)) as unknown as Guard[]
     const steps = handlers.filter((handler) => !this.#guards.has(handler))
-    for (const url of [path].flat()) {
+    for (const url of [path].flat().flatMap(withoutOptional)) {
       this.#app.route({
         method: [...method],
         url,
@@ -65,6 +83,12 @@ export class ExpressRoutes {
     }
     return this
   }
+}
+
+/** Express writes optional parts in braces. */
+function withoutOptional(path: string): readonly string[] {
+  const [before = '', optional] = path.split(/[{}]/)
+  return optional === undefined ? [path] : [before, before + optional]
 }
 
 function run(step: Handler, req: unknown, res: unknown): Promise<void> {
@@ -95,6 +119,18 @@ function requestOf(request: FastifyRequest): unknown {
   })
 }
 
+/** What an app does that writes its answer itself, past Fastify. */
+function takeOver(reply: FastifyReply): FastifyReply['raw'] {
+  const { raw } = reply
+  if (reply.sent) return raw
+  reply.hijack()
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value)
+  return raw
+}
+
+const writing = new Set<unknown>(['write', 'writeHead', 'flushHeaders'])
+
 function responseOf(reply: FastifyReply): unknown {
   const res: Record<string, unknown> = {
     json: (value: unknown) =>
@@ -103,7 +139,7 @@ function responseOf(reply: FastifyReply): unknown {
       if (typeof value === 'string') void reply.type('text/html; charset=utf-8').send(value)
       else (res.json as (value: unknown) => void)(value)
     },
-    end: (text?: string) => void reply.send(text ?? ''),
+    end: (text?: string) => void (reply.sent ? reply.raw.end(text) : reply.send(text ?? '')),
     status(code: number) {
       reply.code(code)
       return proxy
@@ -123,8 +159,15 @@ function responseOf(reply: FastifyReply): unknown {
   res.setHeader = res.set
   res.header = res.set
   const proxy: unknown = new Proxy(reply.raw, {
-    get: (target, name) =>
-      typeof name === 'string' && Object.hasOwn(res, name) ? res[name] : bound(target, name),
+    get(target, name) {
+      if (typeof name === 'string' && Object.hasOwn(res, name)) return res[name]
+      if (!writing.has(name)) return bound(target, name)
+      return (...args: unknown[]) => {
+        const raw = takeOver(reply)
+        const result: unknown = Reflect.apply(Reflect.get(raw, name) as () => unknown, raw, args)
+        return result === raw ? proxy : result
+      }
+    },
   })
   return proxy
 }

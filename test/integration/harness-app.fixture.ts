@@ -78,9 +78,9 @@ export async function startFastify(): Promise<Serving> {
       const auth = Object.create(made, {
         requireLogin: { value: requireLogin },
       }) as unknown as Latchkey<'example'>
-      before(new ExpressRoutes(app, guards) as unknown as Express)
+      before(new ExpressRoutes(app, guards, { isBefore: true }) as unknown as Express)
       await app.register(made)
-      routes(new ExpressRoutes(app, guards) as unknown as Express, auth)
+      routes(new ExpressRoutes(app, guards, { isBefore: false }) as unknown as Express, auth)
       app.setErrorHandler((error, request, reply) => {
         onError(error)
         return made.errorHandler(error, request, reply)

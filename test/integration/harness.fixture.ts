@@ -149,7 +149,9 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
   return harness
 }
 
-const start = process.env.LATCHKEY_TEST_FRAMEWORK === 'fastify' ? startFastify : startExpress
+/** Whether this run is about Fastify. */
+export const isFastify: boolean = process.env.LATCHKEY_TEST_FRAMEWORK === 'fastify'
+const start = isFastify ? startFastify : startExpress
 
 /** Starts the servers around an app. They stop at the end of the test. */
 export async function startServers(

@@ -1,7 +1,7 @@
 import type { PageResponse } from '@latchkey/testing'
 import express, { type Express } from 'express'
 import { describe, expect, it } from 'vitest'
-import { events, startHarness } from './harness.fixture.ts'
+import { events, isFastify, startHarness } from './harness.fixture.ts'
 import { authorizationResponse, expectRefused, locationOf, reasons, whoami } from './login-steps.fixture.ts'
 import { navigationLines, rawRequest, valuesOf } from './raw-http.fixture.ts'
 import { publicOrigin, startTwoProcesses } from './two-processes.fixture.ts'
@@ -268,9 +268,8 @@ describe('case 22: HEAD, OPTIONS, prefetches and link scanners', () => {
     'PUT',
     'PATCH',
     'DELETE',
-    'PROPFIND',
-    'REPORT',
-    'SEARCH',
+    // Fastify has no routes for these, so nothing of ours sees them.
+    ...(isFastify ? [] : ['PROPFIND', 'REPORT', 'SEARCH']),
   ]
   const prefetches = [
     'Sec-Purpose: prefetch',

@@ -1,7 +1,7 @@
 import { latchkey, oauth2 } from '@latchkey/express'
 import express, { type RequestHandler } from 'express'
 import { describe, expect, it, vi } from 'vitest'
-import { type Harness, startHarness } from './harness.fixture.ts'
+import { type Harness, isFastify, startHarness } from './harness.fixture.ts'
 import { authorizationResponse, expectRefused, locationOf, reasons, whoami } from './login-steps.fixture.ts'
 import { navigationLines, type RawResponse, rawRequest, valuesOf } from './raw-http.fixture.ts'
 import { escapeOf, seededRandom } from './return-to-corpus.fixture.ts'
@@ -39,8 +39,11 @@ describe('case 14: originalUrl as return address', () => {
     '/x?y=//evil.example#//evil.example',
   ]
 
+  // Fastify answers a URL as target by its path, and `/` with the route for it.
+  const caught = targets.filter((target) => !isFastify || !/^https?:/i.test(target))
+
   it.each(
-    targets.flatMap((target) => [
+    caught.flatMap((target) => [
       { target, host: undefined },
       { target, host: 'evil.example' },
     ]),

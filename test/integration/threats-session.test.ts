@@ -7,7 +7,7 @@ import type { Express, Request, Response } from 'express'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Sealer } from '../../packages/core/src/crypto/seal.ts'
 import { getWith, sessionCookieName, sessionCookieOf, userFor, userOf } from './cookie-requests.fixture.ts'
-import { events, type Harness, startHarness, startServers } from './harness.fixture.ts'
+import { events, type Harness, isFastify, startHarness, startServers } from './harness.fixture.ts'
 import { authorizationResponse, whoami } from './login-steps.fixture.ts'
 import { rawRequest, valuesOf } from './raw-http.fixture.ts'
 import { probedStore, type StoreProbe } from './store-probe.fixture.ts'
@@ -644,7 +644,8 @@ const styles: readonly Style[] = [
 describe('case 31: headers already sent', () => {
   const upgradeLines = ['Connection: Upgrade', 'Upgrade: echo']
 
-  it.each(styles)(
+  // Fastify has no sendFile().
+  it.each(styles.filter(({ name }) => !isFastify || name !== 'sendFile'))(
     'case 31: $name loses no session when the id changes meanwhile',
     async ({ name, answer }) => {
       const begun = signal()
@@ -676,7 +677,8 @@ describe('case 31: headers already sent', () => {
     },
   )
 
-  it.each(styles)(
+  // An answer that goes past Fastify's own is saved there by nobody: see its README.
+  it.skipIf(isFastify).each(styles)(
     'case 31: what is put into req.session before the first byte survives $name',
     async ({ name, answer }) => {
       const harness = await startHarness({

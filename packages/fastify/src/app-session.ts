@@ -73,9 +73,8 @@ export class AppSession {
       rolling: false,
       cookie: this.#sessions.cookie,
     })
-    const idIn: SessionViewParts['idIn'] = ({ [cookieName]: value }) =>
-      value?.startsWith(cookiePrefix) ? written.unsign(value.slice(cookiePrefix.length), secrets) : undefined
-    return { hooks, cookies: written, idIn, secure, onLateError: () => this.#sessions.reportUnsaved() }
+    const onLateError = (): void => this.#sessions.reportUnsaved()
+    return { hooks, cookies: written, cookieName, cookiePrefix, secrets, secure, onLateError }
   }
 }
 

@@ -16,6 +16,7 @@ import type {
   onRequestAsyncHookHandler,
   onSendHookHandler,
   RouteHandlerMethod,
+  RouteShorthandOptions,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { AppSession } from './app-session.ts'
@@ -122,7 +123,12 @@ class FastifyAdapter<Id extends string> {
     await app.register(async (own) => {
       own.removeAllContentTypeParsers()
       own.addContentTypeParser('*', (_request, _payload, done) => done(null))
-      for (const url of urls) own.all(url, { config: { isLatchkeys } }, this.#route)
+      // The app's error handler may be set later, and is the one for what its own callbacks throw.
+      const route: RouteShorthandOptions = {
+        config: { isLatchkeys },
+        errorHandler: (error, request, reply) => app.errorHandler(error, request, reply),
+      }
+      for (const url of urls) own.all(url, route, this.#route)
     })
     app.addHook('onRequest', this.#open)
   }

@@ -14,6 +14,7 @@ export interface SessionHooks {
 export interface Cookies {
   parse(header: string): Record<string, string | undefined>
   serialize(name: string, value: string, options?: CookieSerializeOptions): string
+  sign(value: string, secret: string): string
   /** What a signed value says, if one of the secrets has signed it. */
   unsign(value: string, secrets: readonly string[]): string | undefined
 }
@@ -30,10 +31,11 @@ export async function sessionHooks(options: FastifySessionOptions): Promise<Sess
 /** Loads the functions of @fastify/cookie without decorating the app, which may want to register it itself. */
 export async function cookies(): Promise<Cookies> {
   await hooksOf((app) => fastifyCookie(app, {}))
-  const { parse, serialize, unsign } = fastifyCookie
+  const { parse, serialize, sign, unsign } = fastifyCookie
   return {
     parse,
     serialize,
+    sign,
     unsign(value, secrets) {
       for (const secret of secrets) {
         const { value: unsigned } = unsign(value, secret)

@@ -6,8 +6,11 @@ import type { Cookies, SessionHooks } from './session-library.ts'
 export interface SessionViewParts {
   readonly hooks: SessionHooks
   readonly cookies: Cookies
-  /** The id that a request's cookies name. */
-  readonly idIn: (cookies: FastifyRequest['cookies']) => string | undefined
+  readonly cookieName: string
+  /** What stands before the signed id. */
+  readonly cookiePrefix: string
+  /** Of the signatures: the first one signs. */
+  readonly secrets: readonly string[]
   /** Whether cookies are `Secure`: by `baseUrl`, since a proxy may have ended TLS. */
   readonly secure: boolean
   /** Told when a change could not be saved. */
@@ -50,7 +53,7 @@ export class SessionView {
 
   /** The id that the request came with or got. */
   get id(): string | undefined {
-    return this.#made?.session?.sessionId ?? this.#parts.idIn(this.#view.cookies)
+    return this.#made?.session?.sessionId ?? this.#namedId()
   }
 
   /** `request.session`. @throws what reading the store threw. */
@@ -96,14 +99,33 @@ export class SessionView {
   }
 
   get #view(): View {
-    const { cookies, secure } = this.#parts
-    const header = this.#request.headers.cookie
+    const { secure } = this.#parts
     this.#made ??= Object.create(this.#request, {
       session: { value: null, writable: true },
-      cookies: { value: header === undefined ? {} : cookies.parse(header) },
+      cookies: { value: this.#signedAnew() },
       protocol: { value: secure ? 'https' : 'http' },
     }) as View // which it inherits from
     return this.#made
+  }
+
+  /** The id that the browser's cookie names, if it is signed by one of the secrets. */
+  #namedId(): string | undefined {
+    const { cookies, cookieName, cookiePrefix, secrets } = this.#parts
+    const header = this.#request.headers.cookie
+    const value = header === undefined ? undefined : cookies.parse(header)[cookieName]
+    return value?.startsWith(cookiePrefix)
+      ? cookies.unsign(value.slice(cookiePrefix.length), secrets)
+      : undefined
+  }
+
+  /** @fastify/session deletes a cookie that another secret than the first has signed: so it sees none such. */
+  #signedAnew(): Record<string, string> {
+    const { cookies, cookieName, cookiePrefix, secrets } = this.#parts
+    const id = this.#namedId()
+    const [secret] = secrets
+    return id === undefined || secret === undefined
+      ? {}
+      : { [cookieName]: cookiePrefix + cookies.sign(id, secret) }
   }
 
   #start(whenRead: () => void): void {
