@@ -7,6 +7,7 @@ const mostProcesses = 16
 export const demoHelp = `npm run demo -- [options]
 
   --processes <1-${mostProcesses}>     app processes behind the one address (1); several share a Redis
+  --fastify              the app on Fastify (Express)
   --help                 prints this
 
   PORT                   the port (3000)
@@ -21,17 +22,18 @@ export const demoHelp = `npm run demo -- [options]
 
 /** The options of the demo. @throws {Failure} that lists them when one is wrong */
 export function readDemoOptions(args) {
-  const { processes, help } = parsed(args)
+  const { processes, fastify, help } = parsed(args)
   const count = Number(processes)
   if (!/^\d+$/.test(processes) || count < 1 || count > mostProcesses) {
     throw new Failure(`--processes takes a whole number from 1 to ${mostProcesses}.\n\n${demoHelp}`)
   }
-  return { processes: count, help }
+  return { processes: count, framework: fastify ? 'fastify' : 'express', help }
 }
 
 function parsed(args) {
   const options = {
     processes: { type: 'string', default: '1' },
+    fastify: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   }
   try {

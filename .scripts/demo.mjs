@@ -6,23 +6,27 @@ import { setUp } from './setup.mjs'
 import { environment, fail, nodeBinary, root } from './workspace.mjs'
 
 /** Starts what several processes share, and the example app; stays until it ends. */
-async function runDemo(processes) {
+async function runDemo(processes, framework) {
   const needsRedis = processes > 1 && !process.env.REDIS_URL
   const interrupted = signals()
   const redis = needsRedis ? await startPrivateRedis() : undefined
   try {
     if (interrupted.isAborted()) return 0
-    return await startApp(processes, redis, interrupted)
+    return await startApp({ processes, framework, redis }, interrupted)
   } finally {
     await redis?.stop()
   }
 }
 
 /** Resolves to the exit code. The app ends with this process at the latest: its channel closes then. */
-function startApp(processes, redis, interrupted) {
+function startApp({ processes, framework, redis }, interrupted) {
   return new Promise((resolve, reject) => {
     const app = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'start.ts')], {
-      env: environment({ DEMO_PROCESSES: String(processes), ...(redis && { REDIS_URL: redis.url }) }),
+      env: environment({
+        DEMO_PROCESSES: String(processes),
+        DEMO_FRAMEWORK: framework,
+        ...(redis && { REDIS_URL: redis.url }),
+      }),
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })
     interrupted.passTo((signal) => app.kill(signal))
@@ -57,11 +61,11 @@ function signals() {
 }
 
 try {
-  const { processes, help } = readDemoOptions(process.argv.slice(2))
+  const { processes, framework, help } = readDemoOptions(process.argv.slice(2))
   if (help) console.log(demoHelp)
   else {
     await setUp()
-    process.exitCode = await runDemo(processes)
+    process.exitCode = await runDemo(processes, framework)
   }
 } catch (error) {
   fail(error)

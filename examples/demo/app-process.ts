@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { AppIsReady, AppSettings } from './settings.ts'
 
-const program = join(import.meta.dirname, 'server.ts')
+const programs = { express: 'server.ts', fastify: 'server-fastify.ts' } as const
 const longestStopMs = 5_000
 
 /** One process of the app. It ends with this process at the latest. */
@@ -19,7 +19,7 @@ export class AppProcess {
   /** Starts it. `label` stands before each line that it prints. */
   constructor(settings: AppSettings, label: string) {
     this.number = settings.number
-    this.#child = spawn(process.execPath, [program], {
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, programs[settings.framework])], {
       env: { ...process.env, DEMO_APP: JSON.stringify(settings) },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })

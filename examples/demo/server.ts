@@ -1,27 +1,33 @@
 import { join } from 'node:path'
 import { consoleLogger } from '@latchkey/core'
-import { LatchkeyError, latchkey } from '@latchkey/express'
-import express, { type Request } from 'express'
+import { latchkey } from '@latchkey/express'
+import express from 'express'
+import {
+  callApi,
+  closeStore,
+  configured,
+  providers,
+  safetyHeaders,
+  settings,
+  spotify,
+  store,
+  storeName,
+  users,
+  viewOf,
+} from './app-parts.ts'
 import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
-import { demoExbo, demoSpotify } from './providers.ts'
-import { type AppIsReady, appSettings } from './settings.ts'
-import { demoStore } from './store.ts'
-import { type AccountView, accountPage, type CallResult, welcomePage } from './views.ts'
+import type { AppIsReady } from './settings.ts'
+import { accountPage, type CallResult, welcomePage } from './views.ts'
 
-const settings = appSettings()
 const { baseUrl, number, processes } = settings
-const spotify = demoSpotify(settings.emulated)
-const exbo = demoExbo(settings.emulated)
-const providers = [spotify, exbo]
-const { store, users, name: storeName, close: closeStore } = demoStore(settings)
 /** Who answers, and where everything is kept: shown on every page. */
-const place = { number, processes, store: storeName }
+const place = { number, processes, store: storeName, framework: 'express' } as const
 
 const auth = configured(() =>
   latchkey({
     baseUrl,
-    providers: [spotify.preset, exbo.preset],
+    providers: [providers[0].preset, providers[1].preset],
     keepAccounts: true,
     ...(store && { store }),
     // What to register is said once, and not by each process.
@@ -50,13 +56,7 @@ declare module 'express-session' {
 const app = express()
 app.disable('x-powered-by')
 app.use((_req, res, next) => {
-  res.set({
-    'Content-Security-Policy':
-      "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' https:; " +
-      "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    'Referrer-Policy': 'same-origin',
-    'X-Content-Type-Options': 'nosniff',
-  })
+  res.set(safetyHeaders)
   next()
 })
 app.use(express.static(join(import.meta.dirname, 'public')))
@@ -110,52 +110,13 @@ app.post('/nightly-job', async (req, res) => {
 
 for (const [path, calls] of [['/call', 1] as const, ['/call-50', 50] as const]) {
   app.post(path, auth.requireLogin(), async (req, res) => {
-    const { url, emulator } = providerOf(req.oauth.requireUser().provider)
-    const tokenRequestsBefore = (await emulator?.tokenRequests()) ?? 0
-    const replies = await Promise.all(Array.from({ length: calls }, () => req.oauth.fetch(url)))
-    await Promise.all(replies.map((reply) => reply.text()))
-    req.session.lastCall = {
-      calls,
-      good: replies.filter((reply) => reply.ok).length,
-      by: number,
-      ...(emulator && { tokenRequests: (await emulator.tokenRequests()) - tokenRequestsBefore }),
-    }
+    const { fetch } = req.oauth
+    req.session.lastCall = await callApi({ provider: req.oauth.requireUser().provider, fetch }, calls)
     res.redirect(303, '/')
   })
 }
 
 app.use(auth.errorHandler)
-
-/** What the page shows of one account: live data, and how its token is doing. */
-async function viewOf(account: Request['oauth']['accounts'][number]): Promise<AccountView> {
-  const provider = providerOf(account.provider)
-  const reply = await account.fetch(provider.url)
-  const rows = reply.ok ? provider.rows(await reply.json()) : []
-  const status = await account.status()
-  const { more } = provider
-  const view = { provider, rows, status }
-  if (more === undefined) return view
-  if ((await account.missingScopes(more.scope)).length > 0) return { ...view, more: 'missing' }
-  const played = await account.fetch(more.url)
-  return { ...view, more: played.ok ? more.rows(await played.json()) : [] }
-}
-
-/** What `make` returns. A mistake in the configuration ends the program with advice instead of a stack. */
-function configured<Value>(make: () => Value): Value {
-  try {
-    return make()
-  } catch (error) {
-    if (!LatchkeyError.is(error) || error.code !== 'invalid_options') throw error
-    console.error(error.message)
-    process.exit(1)
-  }
-}
-
-function providerOf(id: string): (typeof providers)[number] {
-  const provider = providers.find(({ preset }) => preset.id === id)
-  if (provider === undefined) throw new Error(`The demo has no provider ${id}.`)
-  return provider
-}
 
 const port = await listen(app, settings.port, async () => {
   await auth.close()

@@ -2,6 +2,8 @@ import type { EmulatedProviders } from './emulators.ts'
 
 /** What an app process is told by the program that starts it. */
 export interface AppSettings {
+  /** What the app is written for. */
+  readonly framework: 'express' | 'fastify'
   /** Where browsers find the app, whichever process answers. */
   readonly baseUrl: string
   /** The port that this process listens on; 0: any free one. */
@@ -32,6 +34,7 @@ export function appSettings(): AppSettings {
   const port = portToUse()
   const redisUrl = process.env.REDIS_URL
   return {
+    framework: 'express',
     baseUrl: `http://127.0.0.1:${port}`,
     port,
     number: 1,

@@ -27,6 +27,7 @@ async function start(): Promise<void> {
     {
       ...{ baseUrl, port: 0, emulated, keyPrefix: keyPrefix() },
       processes: Number(process.env.DEMO_PROCESSES || 1),
+      framework: process.env.DEMO_FRAMEWORK === 'fastify' ? 'fastify' : 'express',
       ...(redisUrl && { redisUrl }),
     },
     fail,

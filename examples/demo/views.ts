@@ -18,6 +18,7 @@ export interface Place {
   readonly number: number
   readonly processes: number
   readonly store: 'Redis' | 'memory'
+  readonly framework: 'express' | 'fastify'
 }
 
 /** One account of the user. */
@@ -40,13 +41,23 @@ export interface UserView {
   readonly place: Place
 }
 
-const program = `app.use(auth)
+const programs = {
+  express: `app.use(auth)
 
 app.get('/tracks', auth.requireLogin(),
   async (req, res) => {
     const reply = await req.oauth.fetch(url)
     res.json(await reply.json())
-  })`
+  })`,
+  fastify: `await app.register(auth)
+
+app.get('/tracks',
+  { onRequest: auth.requireLogin() },
+  async (request) => {
+    const reply = await request.oauth.fetch(url)
+    return reply.json()
+  })`,
+} as const
 
 /** The page of a visitor who is not signed in. `buttons` is safe HTML. */
 export function welcomePage(view: {
@@ -78,7 +89,7 @@ export function welcomePage(view: {
       ${knownUsers === 0 ? '' : `<div class="card"><h2>Nobody is signed in here</h2>${job(lastJob)}</div>`}
     </section>
     <aside class="card" aria-label="The program behind this page">
-      <pre tabindex="0"><code>${escapeHtml(program)}</code></pre>
+      <pre tabindex="0"><code>${escapeHtml(programs[place.framework])}</code></pre>
     </aside>
     </div>`,
   )

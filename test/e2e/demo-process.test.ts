@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { UserAgent } from '@latchkey/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../free-port.ts'
 import { DemoProcess, stillRunning } from './demo-process.ts'
@@ -18,6 +19,22 @@ describe('npm run demo', { timeout: 150_000 }, () => {
     expect(await demo.stop()).toBe(0)
     expect(await stillRunning(children)).toEqual([])
     await expect(fetch(demo.baseUrl)).rejects.toThrow('fetch failed')
+  })
+
+  it('runs on Fastify with --fastify', async () => {
+    const demo = await start({}, ['--fastify'])
+    const browser = new UserAgent()
+    const page = await browser.get(demo.baseUrl)
+    expect(page.text).toContain('await app.register(auth)')
+    const style = await fetch(`${demo.baseUrl}/style.css`)
+    expect(style.headers.get('content-type')).toContain('text/css')
+    const signedIn = await browser.signIn(`${demo.baseUrl}/login/spotify`, { as: 'Ada' })
+    expect(signedIn.text).toContain('<h1 id="name">Ada</h1>')
+    const called = await browser.post(`${demo.baseUrl}/call-50`, {}, { from: demo.baseUrl })
+    expect(called.text).toContain('50 of 50 answers were good.')
+    const out = await browser.post(`${demo.baseUrl}/logout`, {}, { from: demo.baseUrl })
+    expect(out.text).toContain('Sign in with Spotify')
+    expect(await demo.stop()).toBe(0)
   })
 
   it('names the fix when the port is in use', async () => {
@@ -101,8 +118,11 @@ async function failure(
   )
 }
 
-async function start(env: Readonly<Record<string, string>> = {}): Promise<DemoProcess> {
-  const demo = await DemoProcess.start(env)
+async function start(
+  env: Readonly<Record<string, string>> = {},
+  options: readonly string[] = [],
+): Promise<DemoProcess> {
+  const demo = await DemoProcess.start(env, options)
   onTestFinished(async () => {
     await demo.stop()
   })

@@ -36,7 +36,7 @@ describe('the README of @latchkey/express', () => {
     ['option', 'packages/core/src/options.ts', /NamesOf<LatchkeyOptions> = \{(.*?)\n\}/s],
     ['error code', 'packages/core/src/errors.ts', /statusOfCode = \{(.*?)\n\}/s],
     ['event', 'packages/core/src/events.ts', /NamesOf<LatchkeyEvents> = \{(.*?)\n\}/s],
-    ['member of auth', 'packages/express/src/middleware.ts', /coreMembers = \[(.*?)\n\]/s],
+    ['member of auth', 'packages/core/src/adapter/app-members.ts', /appMembers = \[(.*?)\n\]/s],
     ['member of req.oauth', 'packages/core/src/request-oauth.ts', /interface RequestAccess[^{]*\{(.*?)\n\}/s],
     [
       'member of an account',

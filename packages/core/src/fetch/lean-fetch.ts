@@ -1,6 +1,6 @@
 import type { Dispatcher } from '../transport/undici.ts'
 import { decodersFor } from './content-decoding.ts'
-import { FetchedResponse } from './fetched-response.ts'
+import { fetchedResponse } from './fetched-response.ts'
 import { type BodySource, ResponseBody, terminated } from './response-body.ts'
 
 /** A call of fetch that needs nothing of what fetch does for web pages: modes, caches, integrity. */
@@ -128,7 +128,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodySource {
       this.#body = new ResponseBody(this, decoders, () => this.#cancelIfForgotten())
     }
     const from = url.hash === '' ? url.href : url.href.slice(0, -url.hash.length)
-    return new FetchedResponse(this.#body?.stream ?? null, { url: from, status, statusText, headers })
+    return fetchedResponse(this.#body?.stream ?? null, { url: from, status, statusText, headers })
   }
 
   /** A response that nobody reads and nobody has any more must not hold its connection for ever. */

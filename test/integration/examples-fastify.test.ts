@@ -1,0 +1,3 @@
+import { describeFirstProgram } from './first-program.fixture.ts'
+
+describeFirstProgram('fastify')
