@@ -17,7 +17,7 @@ export const resultsFolder: string = join(import.meta.dirname, 'results')
 
 const root = join(import.meta.dirname, '../..')
 /** Beside those that every file of results names. */
-const measured = ['express-session', 'connect-redis', 'redis', 'autocannon']
+const measured = ['express-session', '@fastify/session', 'fastify', 'connect-redis', 'redis', 'autocannon']
 
 /** Prints what rows measured, and writes it as JSON with a chart as SVG. */
 export class BenchResults {

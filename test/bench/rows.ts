@@ -20,6 +20,8 @@ const call: Pick<Contender, 'answer' | 'answersBegin'> = {
 }
 const floor = { name: 'Express floor', app: 'floor' } as const
 const latchkey = { app: 'latchkey-express' } as const
+const fastifyFloor = { name: 'Fastify floor', app: 'fastify-floor' } as const
+const onFastify = { app: 'latchkey-fastify' } as const
 const limit = { name: 'limit', app: 'limit' } as const
 
 /** The rows that put contenders under load. A new one is an app program, a URL and the right answer. */
@@ -41,6 +43,32 @@ export const loadRows: readonly LoadRow[] = [
       { ...floor, path: '/call', ...call },
       { ...latchkey, name: 'Latchkey fetch', path: '/call/fetch', ...call, budget: 1.2 },
       { ...latchkey, name: 'Latchkey request', path: '/call/request', ...call, budget: 2 },
+      { ...limit, path: '/call', ...call },
+    ],
+  },
+  {
+    name: 'fastify-signed-in',
+    title: 'A signed-in route without a provider call, on Fastify',
+    contenders: [
+      { ...fastifyFloor, path: '/me', ...me },
+      { ...onFastify, name: 'Latchkey', path: '/me', ...me, budget: 1.3 },
+      {
+        ...onFastify,
+        name: 'without request.session',
+        env: { BENCH_APP_SESSION: 'off' },
+        path: '/me',
+        ...me,
+      },
+      { ...limit, path: '/me', ...me },
+    ],
+  },
+  {
+    name: 'fastify-provider-call',
+    title: 'A route that calls the provider with a valid token, on Fastify',
+    contenders: [
+      { ...fastifyFloor, path: '/call', ...call },
+      { ...onFastify, name: 'Latchkey fetch', path: '/call/fetch', ...call, budget: 1.2 },
+      { ...onFastify, name: 'Latchkey request', path: '/call/request', ...call, budget: 2 },
       { ...limit, path: '/call', ...call },
     ],
   },

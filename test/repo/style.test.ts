@@ -25,8 +25,9 @@ describe('source files', () => {
     expect(parts).toEqual([])
   })
 
-  it('have no default export', () => {
-    expect(sources.filter((file) => /^export default\b|\bas default\b/m.test(read(file)))).toEqual([])
+  it('have no default export, but for the plugin that autoload takes', () => {
+    const having = sources.filter((file) => /^export default\b|\bas default\b/m.test(read(file)))
+    expect(having).toEqual(['packages/fastify/src/index.ts'])
   })
 
   it('hold no state in fields marked private by TypeScript alone', () => {

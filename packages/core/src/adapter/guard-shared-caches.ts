@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { sharedCacheHeaders } from '../flows/shared-caches.ts'
 
@@ -24,10 +24,33 @@ export interface AnswerPrivacy {
 export function guardSharedCaches(res: ServerResponse, answer: AnswerPrivacy): void {
   if (answer.isWatched) return
   answer.isWatched = true
+  const { writeHead } = res
+  const guarded = (...args: HeadArguments): ServerResponse => {
+    res.writeHead = writeHead
+    const isPrivate = answer.isPrivate || answer.session?.isShown === true
+    return isPrivate ? writePrivateHead(res, args) : Reflect.apply(writeHead, res, args)
+  }
+  res.writeHead = guarded as ServerResponse['writeHead'] // overloads cannot be written as one function
+}
+
+type HeadArguments = [status: number, second?: unknown, third?: unknown]
+
+function writePrivateHead(res: ServerResponse, args: HeadArguments): ServerResponse {
+  const [status, second, third] = args
+  // What frameworks do; everything else that writeHead() takes is on-headers' to sort out.
+  if (third === undefined && isLowerCase(second)) {
+    return res.writeHead(status, { ...second, ...sharedCacheHeaders({ ...res.getHeaders(), ...second }) })
+  }
   onHeaders(res, () => {
-    if (!answer.isPrivate && !answer.session?.isShown) return
     for (const [name, value] of Object.entries(sharedCacheHeaders(res.getHeaders()))) {
       res.setHeader(name, value)
     }
   })
+  return Reflect.apply(res.writeHead, res, args)
+}
+
+function isLowerCase(headers: unknown): headers is OutgoingHttpHeaders | undefined {
+  if (headers === undefined) return true
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false
+  return Object.keys(headers).every((name) => name === name.toLowerCase())
 }
