@@ -52,7 +52,12 @@ const handler: Handler = (session, path, done) => {
   done({ count: session.count ?? null, expires: session.cookie.expires })
 }
 
-async function expressApp(maxAge: number | undefined): Promise<App> {
+interface SharedCookie {
+  readonly cookieName: string
+  readonly cookiePrefix: string
+}
+
+async function expressApp(maxAge: number | undefined, _shared?: SharedCookie): Promise<App> {
   const cookie = maxAge === undefined ? {} : { maxAge }
   const middleware = session({
     store,
@@ -79,11 +84,18 @@ async function expressApp(maxAge: number | undefined): Promise<App> {
   return { origin: `http://127.0.0.1:${port}`, close }
 }
 
-async function fastifyApp(maxAge: number | undefined): Promise<App> {
+async function fastifyApp(maxAge: number | undefined, shared?: SharedCookie): Promise<App> {
   const app = fastify()
   await app.register(fastifyCookie)
   const cookie = { secure: false, ...(maxAge !== undefined && { maxAge }) }
-  await app.register(fastifySession, { store, secret, saveUninitialized: false, rolling: false, cookie })
+  await app.register(fastifySession, {
+    store,
+    secret,
+    saveUninitialized: false,
+    rolling: false,
+    cookie,
+    ...shared,
+  })
   app.get('/*', (request, reply) => {
     handler(
       request.session as unknown as AppSession,
@@ -210,6 +222,36 @@ describe.each([
     expect(await new Promise((resolve) => store.get(id, (_error, data) => resolve(data)))).toBeNull()
     expect((await browser.get(app, '/look')).count).toBeNull()
     await app.close()
+  })
+})
+
+describe('appSessionStore under both at once', () => {
+  const shared = { cookieName: 'connect.sid', cookiePrefix: 's:' }
+
+  it('shares cookie and data, whoever began the session, its expiry and its end', async () => {
+    for (const starts of [
+      [expressApp, fastifyApp],
+      [fastifyApp, expressApp],
+    ] as const) {
+      await client.flushall()
+      const [first, second] = [await starts[0](hour, shared), await starts[1](hour, shared)]
+      const browser = new Browser()
+      const counts = []
+      for (const app of [first, second, second, first]) counts.push((await browser.get(app, '/count')).count)
+      expect(counts).toEqual([1, 2, 3, 4])
+      const key = await onlyKey()
+      const past = String(await client.get(key)).replace(
+        /"expires":"[^"]*"/,
+        '"expires":"2020-01-01T00:00:00.000Z"',
+      )
+      await client.set(key, past, 'PX', 5_000)
+      expect((await browser.get(second, '/look')).count).toBe(4)
+      expect(await client.pttl(key)).toBeGreaterThan(hour - 60_000)
+      await browser.get(second, '/end')
+      expect(await client.get(key)).toBe('deleted')
+      expect((await browser.get(first, '/look')).count).toBeNull()
+      for (const app of [first, second]) await app.close()
+    }
   })
 })
 

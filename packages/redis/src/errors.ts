@@ -141,13 +141,19 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
 export class RedisError extends Error {
   readonly code: RedisErrorCode
   readonly remedy: Remedy
+  /** What frameworks answer when nothing else does: come again. */
+  readonly status: number = 503
+  readonly headers: Readonly<Record<string, string>> = { 'retry-after': '5' }
+  /** Of the network, such as ECONNREFUSED. */
+  readonly systemCode: string | undefined
 
-  constructor(code: RedisErrorCode) {
+  constructor(code: RedisErrorCode, systemCode?: string) {
     const { message, remedy } = faults[code]
     super(message)
     this.name = `RedisError.${code}`
     this.code = code
     this.remedy = remedy
+    this.systemCode = systemCode
   }
 }
 
@@ -158,7 +164,14 @@ export function refusesWrites({ code }: RedisError): boolean {
 
 /** Sorts in whatever the client threw or reported. */
 export function redisError(error: unknown): RedisError {
-  return error instanceof RedisError ? error : new RedisError(codeOf(error))
+  return error instanceof RedisError ? error : new RedisError(codeOf(error), systemCodeOf(error))
+}
+
+/** Only codes in capitals: nothing that came from outside can look like one. */
+function systemCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  const { code } = error
+  return typeof code === 'string' && /^E[A-Z_]{1,40}$/.test(code) ? code : undefined
 }
 
 const disconnected =

@@ -15,12 +15,13 @@ export class FaultLog {
     this.#now = now
   }
 
-  note({ code, remedy, message }: RedisError): void {
+  note({ code, remedy, message, systemCode }: RedisError): void {
     const now = this.#now()
     const saidAt = this.#saidAt.get(code)
     if (saidAt !== undefined && Math.abs(now - saidAt) < quietMs) return
     this.#saidAt.set(code, now)
-    if (remedy === 'configuration') this.#log.error({ event: 'redis.misconfigured', code }, message)
-    else this.#log.warn({ event: 'redis.failed', code }, message)
+    const fields = { code, ...(systemCode !== undefined && { cause: systemCode }) }
+    if (remedy === 'configuration') this.#log.error({ event: 'redis.misconfigured', ...fields }, message)
+    else this.#log.warn({ event: 'redis.failed', ...fields }, message)
   }
 }

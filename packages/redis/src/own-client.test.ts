@@ -49,6 +49,18 @@ describe('ownClient', () => {
     expect(template.options.enableOfflineQueue).toBe(true)
   })
 
+  it.each(['{}', 'a{}b', '{app}:', 'app{'])(
+    'refuses the keyPrefix %j for a Cluster, and no other',
+    (keyPrefix) => {
+      const nodes = [{ host: '127.0.0.1', port: 1 }]
+      for (const options of [{ keyPrefix }, { redisOptions: { keyPrefix } }]) {
+        const template = new Cluster(nodes, { lazyConnect: true, ...options })
+        expect(() => ownClient(template, 500)).toThrow('must hold no braces')
+      }
+      expect(own(new Redis({ ...nowhere, keyPrefix })).options).toMatchObject({ keyPrefix })
+    },
+  )
+
   it('finds the primary through Sentinel', () => {
     const sentinels = [{ host: '127.0.0.1', port: 1 }]
     const natMap = { '10.0.0.1:6379': { host: '127.0.0.1', port: 6379 } }

@@ -21,6 +21,7 @@ const maxRedirections = 5
  */
 export function ownClient(template: RedisClient, commandTimeoutMs: number): RedisClient {
   if (!isCluster(template)) return template.duplicate(singleOptions(template.options, commandTimeoutMs))
+  requirePlainPrefix(template.options)
   const cluster = template.duplicate([], clusterOptions(template.options, commandTimeoutMs))
   // A node that is not connected yet keeps commands and sends them once it is, however late; one that connects refuses.
   return cluster.on('+node', (node: Redis) => void node.connect().catch(isReportedAsNodeError))
@@ -33,6 +34,14 @@ export function isCluster(client: RedisClient): client is Cluster {
     return client.isCluster
   const message =
     'The store takes a client of ioredis (not of the package redis): new Redis(process.env.REDIS_URL) of ioredis.'
+  throw new LatchkeyError('invalid_options', message)
+}
+
+/** Our keys have their hash tags in braces; with others before them a Cluster would spread or heap what belongs together. */
+function requirePlainPrefix({ keyPrefix, redisOptions }: ClusterOptions): void {
+  const prefix = keyPrefix ?? redisOptions?.keyPrefix ?? ''
+  if (!/[{}]/.test(prefix)) return
+  const message = `The keyPrefix of a Cluster must hold no braces: take them out of "${prefix}".`
   throw new LatchkeyError('invalid_options', message)
 }
 
