@@ -119,6 +119,8 @@ export class Connection {
     const report = (error: unknown): void => {
       this.#reason = this.#noted(redisError(error))
       if (this.#reason.code === 'NODB') this.#isElsewhere = true
+      // While no Sentinel can be reached there is no connection yet that could close.
+      if (this.#client.status !== 'ready') this.#awaySince ??= performance.now()
     }
     this.#client.on('error', report)
     // Of a Cluster's nodes.
