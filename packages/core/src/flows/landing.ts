@@ -24,6 +24,8 @@ export class Landing {
   readonly #leftOver = new Set<TokenSet>()
   readonly #ended: EndedGrant[] = []
   #isStored = false
+  /** The token set that the session has in its slot. Others may have the same refresh token. */
+  #inUse: TokenSet | undefined
   /** No grant stood there before. */
   #isFirst = false
   #memberId = ''
@@ -52,7 +54,7 @@ export class Landing {
 
   /** Gets what is to be done once the store is back. */
   readonly later = (work: () => Promise<void>): void => {
-    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(undefined))
+    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(this.#inUse))
     void this.#context.background.track(done)
   }
 
@@ -60,8 +62,8 @@ export class Landing {
   settle(): void {
     const { client, code } = this.#redeemed
     // Some servers issue the same refresh token again. In its subject's slot ours was what ended.
-    const inUse = ownerOf(client) === 'session' ? code.tokens : undefined
-    this.#revokeEnded(inUse)
+    this.#inUse = ownerOf(client) === 'session' ? code.tokens : undefined
+    this.#revokeEnded(this.#inUse)
     this.#discardLeftOver()
   }
 
