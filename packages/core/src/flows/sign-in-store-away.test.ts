@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Provider } from '../protocol/provider.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
+import { subjectRef } from '../session/record.ts'
 import { userKey } from '../session/session-index.ts'
 import type { Browser } from './flows.fixture.ts'
 import { FlowsFixture } from './flows.fixture.ts'
@@ -11,6 +12,8 @@ const owners: readonly (readonly [string, Partial<Provider>])[] = [
   ['of a session', { revocation: 'token' }],
   ['of a session, revoked as one', { revocation: 'authorization' }],
   ['kept', { keepAccounts: true, revocation: 'token' }],
+  ['exclusive', { exclusive: true, revocation: 'authorization' }],
+  ['exclusive and kept', { exclusive: true, keepAccounts: true, revocation: 'authorization' }],
 ]
 
 /** What a browser does when the store goes away. */
@@ -73,9 +76,12 @@ async function faults(
   for (const id of ['ada', 'grace']) {
     const keys = [userKey(`example:${id}`), ...fixture.clients.map((client) => subjectKey(client, id))]
     for (const key of keys) {
-      for (const member of await fixture.store.subjects.members(key)) {
-        if (!places.includes(member)) found.push('an index has a place that no session has')
-      }
+      const members = await fixture.store.subjects.members(key)
+      if (members.some((member) => !places.includes(member)))
+        found.push('an index has a place that no session has')
+      const shared = await fixture.vault.read({ ref: subjectRef(key) })
+      if (shared !== undefined && shared.holder === undefined && members.length === 0)
+        found.push('a shared grant is left that no session shares')
     }
   }
   // Where nobody else has them, its tokens are in use or revoked. Kept ones may be kept.
