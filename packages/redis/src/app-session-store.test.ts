@@ -212,9 +212,13 @@ describe.each([
       const keep = store.set.bind(store)
       store.set = (sid, data, done) => {
         store.set = keep
-        resolve(sid)
         // The other request ends the session between this one's read and its write.
-        store.destroy(sid, () => keep(sid, data, done))
+        store.destroy(sid, () => {
+          keep(sid, data, (error) => {
+            done?.(error)
+            resolve(sid)
+          })
+        })
       }
       void slow.get(app, '/count')
     })

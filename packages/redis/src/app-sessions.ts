@@ -2,7 +2,7 @@ import type { AppSessionStore } from '@latchkey/core'
 import type { Connection } from './connection.ts'
 import { keys, milliseconds, tombstoneSeconds } from './keys.ts'
 import { textIn } from './replies.ts'
-import { readAppSession, touchAppSession, writeAppSession } from './scripts.ts'
+import { deleteAppSession, readAppSession, touchAppSession, writeAppSession } from './scripts.ts'
 
 /** What does not begin with a time to live marks a deleted session. */
 const tombstone = 'deleted'
@@ -45,11 +45,8 @@ export class RedisAppSessions implements AppSessionStore {
 
   async delete(id: string): Promise<void> {
     const ttlMs = milliseconds(tombstoneSeconds)
-    // A server without memory takes no tombstone, but it deletes.
-    await this.#connection.ask(
-      (wire) => wire.command('set', keys.appSession(id), tombstone, 'PX', ttlMs),
-      (wire) => wire.command('del', keys.appSession(id)),
-    )
+    const names = [keys.appSession(id)]
+    await this.#connection.ask((wire) => wire.script(deleteAppSession, names, tombstone, ttlMs))
   }
 
   async #read(id: string, ttlMs: number | ''): Promise<StoredAppSession | undefined> {

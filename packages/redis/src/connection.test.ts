@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Connection } from './connection.ts'
 import type { RedisError } from './errors.ts'
 import { type RedisStoreOptions, redisSettings } from './options.ts'
-import { RedisServer } from './redis-server.fixture.ts'
+import { freePort, RedisServer } from './redis-server.fixture.ts'
 import { KeptLog } from './store-options.fixture.ts'
 import type { Wire } from './wire.ts'
 
@@ -74,6 +74,16 @@ describe('Connection', () => {
     await server.run()
     await answered(connection)
     expect(log.lines).toContainEqual(expect.stringMatching(/^info Redis is back/))
+  })
+
+  it('fails at once also while no Sentinel has ever been reached', async () => {
+    const { template } = await fixture()
+    const sentinels = [{ host: '127.0.0.1', port: await freePort() }]
+    const settings = redisSettings({ logger: new KeptLog(), commandTimeoutMs: 50, requestTimeoutMs: 50 })
+    const connection = new Connection(template.duplicate({ sentinels, name: 'primary' }), settings)
+    cleanups.push(() => connection.close())
+    expect(await failure(connection.ask(ping))).toMatchObject({ code: 'DISCONNECTED' })
+    await expect.poll(() => atOnce(connection.ask(ping))).toMatchObject({ code: 'DISCONNECTED' })
   })
 
   it('puts a question again when its connection breaks', async () => {

@@ -119,8 +119,8 @@ export class Connection {
     const report = (error: unknown): void => {
       this.#reason = this.#noted(redisError(error))
       if (this.#reason.code === 'NODB') this.#isElsewhere = true
-      // Where no Sentinel answers, no connection is ever opened that could close.
-      if (!this.#isReady) this.#awaySince ??= performance.now()
+      // While no Sentinel can be reached there is no connection yet that could close.
+      if (this.#client.status !== 'ready') this.#awaySince ??= performance.now()
     }
     this.#client.on('error', report)
     // Of a Cluster's nodes.

@@ -75,6 +75,9 @@ describe.each(Object.entries(refusals))('a server that refuses writes with %s', 
     for (const grant of ['g', 'h']) {
       expect(await failure(made.store.grants.delete({ slot: 'a', id: grant }, 'v1'))).toMatchObject({ code })
     }
+    // Without its mark an end would miss whoever is signing in.
+    expect(await failure(made.store.subjects.end('subject', 60))).toMatchObject({ code })
+    expect(await failure(made.store.appSessions.delete('app'))).toMatchObject({ code })
     expect(made.log.lines.filter((line) => line.includes(`"code":"${code}"`))).toHaveLength(1)
   })
 })
@@ -95,17 +98,21 @@ describe('a reply of Redis that is no answer', () => {
     expect(await store.grants.commit(ref, 'v1', { ...record, version: 'v2' })).toBe('committed')
   })
 
-  it('OOM: ends whatever is to end', async () => {
+  it('OOM: ends whatever is to end, and for good', async () => {
     const { admin, store } = await signedIn()
     const expiresAt = Date.now() / 1000 + 60
     for (const id of ['first', 'second']) await store.subjects.join('subject', { id, expiresAt })
     await admin.config('SET', 'maxmemory', 1)
-    const { memberIds } = await store.subjects.end('subject', 60)
+    const { memberIds, notBefore } = await store.subjects.end('subject', 60)
     expect(memberIds).toEqual(['first', 'second'])
+    expect(await store.subjects.notBefore('subject')).toBe(notBefore)
     expect(await store.subjects.leave('subject', 'first')).toEqual({ left: 1 })
     expect((await store.sessions.delete('a', 'v1', ['g'])).outcome).toBe('deleted')
     await store.appSessions.delete('app')
     expect(await store.sessions.peek('a')).toBeUndefined()
+    await admin.config('SET', 'maxmemory', 0)
+    // A request that began before the end comes too late.
+    await store.appSessions.write('app', '{"late":1}', 60)
     expect(await store.appSessions.read('app', 60)).toBeUndefined()
   })
 

@@ -6,6 +6,9 @@ export interface Script {
   readonly sha: string
 }
 
+/** Redis 7 refuses such a script to no one for want of memory, whatever it does. It must stand first. */
+const alsoWithoutMemory = '#!lua flags=allow-oom'
+
 /** The store's own time in epoch seconds, exact to the microsecond; as text, because Lua would round it. */
 const now = `
 local clock = redis.call('TIME')
@@ -164,13 +167,14 @@ return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')`)
 export const listMembers: Script = script(`${now}
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')`)
 
-/** Sets the not-before time to now. KEYS: members, not-before. ARGV: ms. Answers that time and the sessions' ids. */
-export const endSubject: Script = script(`${now}
+/**
+ * Sets the not-before time to now; also without memory, because the sessions that end by it take more than it does.
+ *
+ * - KEYS: members, not-before. ARGV: ms.
+ * - Answers that time and the sessions' ids.
+ */
+export const endSubject: Script = script(`${alsoWithoutMemory}${now}
 redis.call('SET', KEYS[2], now, 'PX', ARGV[1])
-return { now, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf') }`)
-
-/** The same where nothing can be written and so nobody can sign in: sets nothing. KEYS: members. */
-export const endSubjectWithoutMark: Script = script(`${now}
 return { now, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf') }`)
 
 /**
@@ -191,6 +195,14 @@ return value`)
 export const writeAppSession: Script = script(`
 local value = redis.call('GET', KEYS[1])
 if value and not string.match(value, '^%d+ ') then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`)
+
+/**
+ * Puts a tombstone where an app session stands; also without memory, because it takes less than what it ends.
+ * KEYS: the app session. ARGV: the tombstone, ms.
+ */
+export const deleteAppSession: Script = script(`${alsoWithoutMemory}
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`)
 

@@ -11,15 +11,7 @@ import { keys, milliseconds } from './keys.ts'
 import { recordValue, versionMark } from './record-value.ts'
 import { recordOf } from './renewing-read.ts'
 import { listIn, numberIn, textIn } from './replies.ts'
-import {
-  admitGrant,
-  countMembers,
-  endSubject,
-  endSubjectWithoutMark,
-  joinSubject,
-  leaveSubject,
-  listMembers,
-} from './scripts.ts'
+import { admitGrant, countMembers, endSubject, joinSubject, leaveSubject, listMembers } from './scripts.ts'
 import type { Argument } from './wire.ts'
 
 /** Which sessions a subject or a user has, and the subject's own grant. */
@@ -73,12 +65,7 @@ export class RedisSubjects implements SubjectStore {
   ): Promise<{ readonly notBefore: number; readonly memberIds: readonly string[] }> {
     const names = [keys.members(key), keys.notBefore(key)]
     const ttl = milliseconds(ttlSeconds)
-    // A server without memory takes no mark, but it deletes.
-    const reply = await this.#connection.ask(
-      (wire) => wire.script(endSubject, names, ttl),
-      (wire) => wire.script(endSubjectWithoutMark, [keys.members(key)]),
-    )
-    const [notBefore, ids] = listIn(reply)
+    const [notBefore, ids] = listIn(await this.#connection.ask((wire) => wire.script(endSubject, names, ttl)))
     return { notBefore: numberIn(notBefore), memberIds: idsIn(ids) }
   }
 

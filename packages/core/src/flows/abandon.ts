@@ -1,6 +1,7 @@
 import { LatchkeyError } from '../errors.ts'
 import { subjectKey } from '../protocol/subject-key.ts'
 import type { User } from '../protocol/user.ts'
+import { within } from '../protocol/within.ts'
 import { subjectRef } from '../session/record.ts'
 import type { FlowContext } from './context.ts'
 import { isUnused } from './is-unused.ts'
@@ -9,19 +10,28 @@ import { aliveCheck, authorizedAt, type LeftOver } from './redeemed.ts'
 /** A minute in all: so long a server or store is away that is only started anew. */
 const takePlaceAfterMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
 
+/** So long an answer waits for it. */
+const longestWaitMs = 2_000
+
 /**
  * What becomes of a redeemed code that no session gets. Where it has killed all earlier token sets of its user, it takes
- * their place, so that their sessions go on: tried at once, and again in the background. Elsewhere it is revoked. Never
- * rejects, and waits for no revocation.
+ * their place, so that their sessions go on: tried at once unless the store is away, and again in the background.
+ * Elsewhere it is revoked. Never rejects, and waits for no revocation.
  */
-export async function abandon(context: FlowContext, leftOver: LeftOver): Promise<void> {
-  const { client } = leftOver
-  if (!client.provider.exclusive) {
-    void context.background.track(discard(context, leftOver, leftOver.user))
+export async function abandon(
+  context: FlowContext,
+  leftOver: LeftOver,
+  { isStoreAway = false }: { readonly isStoreAway?: boolean } = {},
+): Promise<void> {
+  const { background, clock } = context
+  if (!leftOver.client.provider.exclusive) {
+    void background.track(discard(context, leftOver, leftOver.user))
     return
   }
-  if (await takePlace(context, leftOver)) return
-  void context.background.track(takePlaceLater(context, leftOver))
+  const taking = isStoreAway ? Promise.resolve(false) : takePlace(context, leftOver)
+  const done = taking.then((isTaken) => (isTaken ? undefined : takePlaceLater(context, leftOver)))
+  void background.track(done)
+  await within(clock, longestWaitMs, taking)
 }
 
 /** The same after the server could not say whose the code is, with this error. */

@@ -9,7 +9,7 @@ import { keptBeside } from './kept.ts'
 import { Landing } from './landing.ts'
 import { keeperOf, ownerOf } from './redeemed.ts'
 import type { SignInClient } from './sign-in-client.ts'
-import { whenStoreIsBack } from './when-store-is-back.ts'
+import { inBackground } from './when-store-is-back.ts'
 
 /** A sign-in that no browser made. */
 export interface SessionRequest {
@@ -41,8 +41,8 @@ export async function createSession(context: FlowContext, request: SessionReques
     account: landing?.account ?? accountWithoutTokens(context, client, user),
     kept: await keptBeside(context, userId),
     completed: { transaction: '', returnTo: '/', subject: '', scope: [], at: context.clock.now() },
+    ...inBackground(context),
     ended: (grants) => void context.revocations.revoke(grants, 0, request.tokens),
-    later: (work) => void context.background.track(whenStoreIsBack(context, work)),
   })
   return setCookie
 }

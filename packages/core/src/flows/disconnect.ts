@@ -8,6 +8,7 @@ import type { FlowContext } from './context.ts'
 import { isUnused } from './is-unused.ts'
 import { unlist } from './kept-list.ts'
 import { revocationWaitMs } from './revocations.ts'
+import { inBackground } from './when-store-is-back.ts'
 
 /** How often it starts over because the grant changed meanwhile. */
 const attempts = 4
@@ -37,6 +38,7 @@ export async function disconnect(
       sessions.endings.removeAccount(
         locator,
         (one, record) => one.subject === subject && record.userId === userId,
+        inBackground(context),
       ),
     )
     removed.push(...done.flatMap((grants) => grants ?? []))

@@ -184,10 +184,17 @@ function storeFails(watched: FlowsFixture['watched'], command: string): { readon
 
 /** Signs in on another device, which fails that way. */
 async function failSignIn(devices: Devices): Promise<Reply | Error> {
-  return devices
-    .device()
-    .signIn('example', '', 'laptop')
-    .catch((error: Error) => error)
+  let failed: Reply | Error | undefined
+  const settled = (outcome: Reply | Error): void => {
+    failed = outcome
+  }
+  void devices.device().signIn('example', '', 'laptop').then(settled, settled)
+  // An outage is waited out for a moment.
+  for (let passed = 0; passed < 10; passed += 0.1) {
+    await devices.pass(0.1)
+    if (failed !== undefined) return failed
+  }
+  throw new Error('It never ends.')
 }
 
 describe.each(Object.entries(failures))(
@@ -233,6 +240,27 @@ describe.each(failing)('a sign-in of the only device, and %s', (_how, fail) => {
     expect([await devices.standing(), await devices.members()]).toEqual([undefined, 0])
     expect(devices.lost).toEqual([])
   })
+})
+
+describe('a sign-in whose store gives no answer for two seconds', () => {
+  it.each(['leases.take', 'grants.read', 'subjects.admit'])(
+    'is signed in after that (%s)',
+    async (command) => {
+      const devices = new Devices()
+      const { clock, watched } = devices.fixture
+      let backAt: number | undefined
+      const unanswered = ({ name }: { readonly name: string }): void => {
+        if (name === command) backAt ??= clock.now() + 2
+        if (backAt !== undefined && clock.now() < backAt) throw new Error('no answer')
+      }
+      watched.after = unanswered
+      const phone = devices.device()
+      const reply = phone.signIn('example', '', 'phone')
+      await devices.pass(3)
+      expect((await reply).status).toBe(303)
+      expect([await devices.standing(), await devices.members()]).toEqual(['access of phone', 1])
+    },
+  )
 })
 
 describe('tokens that a failed sign-in has left', () => {

@@ -4,6 +4,7 @@ import type { TokenSet } from '../protocol/token.ts'
 import { type KeptAccount, keptSeconds } from '../session/kept-accounts.ts'
 import { subjectGrantId, subjectRef } from '../session/record.ts'
 import { type BroughtAccount, disconnected, type EndedGrant } from '../session/sessions.ts'
+import { isStoreAway } from '../store/ask-again.ts'
 import type { Joined, Member } from '../store/store.ts'
 import type { LiveGrant } from '../vault/grant.ts'
 import { isSameGrant } from '../vault/token-set.ts'
@@ -13,6 +14,9 @@ import { onList, unlist } from './kept-list.ts'
 import { aliveCheck, authorizedAt, ownerOf, type Redeemed } from './redeemed.ts'
 import type { SignInClient } from './sign-in-client.ts'
 import { whenStoreIsBack } from './when-store-is-back.ts'
+
+/** Longer than it takes to find out that a connection is dead, and to make another one. */
+const patienceSeconds = 5
 
 /** The token set of a redeemed code on its way into the store, and what becomes of it if it does not get there. */
 export class Landing {
@@ -24,6 +28,8 @@ export class Landing {
   readonly #leftOver = new Set<TokenSet>()
   readonly #ended: EndedGrant[] = []
   #isStored = false
+  /** The token set that the session has in its slot. Others may have the same refresh token. */
+  #inUse: TokenSet | undefined
   /** No grant stood there before. */
   #isFirst = false
   #memberId = ''
@@ -52,7 +58,7 @@ export class Landing {
 
   /** Gets what is to be done once the store is back. */
   readonly later = (work: () => Promise<void>): void => {
-    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(undefined))
+    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(this.#inUse))
     void this.#context.background.track(done)
   }
 
@@ -60,8 +66,8 @@ export class Landing {
   settle(): void {
     const { client, code } = this.#redeemed
     // Some servers issue the same refresh token again. In its subject's slot ours was what ended.
-    const inUse = ownerOf(client) === 'session' ? code.tokens : undefined
-    this.#revokeEnded(inUse)
+    this.#inUse = ownerOf(client) === 'session' ? code.tokens : undefined
+    this.#revokeEnded(this.#inUse)
     this.#discardLeftOver()
   }
 
@@ -76,7 +82,7 @@ export class Landing {
     this.#revokeEnded(isDiscarded ? code.tokens : undefined)
     this.#leftOver.delete(code.tokens)
     this.#discardLeftOver()
-    await abandon(this.#context, this.#redeemed)
+    await abandon(this.#context, this.#redeemed, { isStoreAway: isStoreAway(error) })
   }
 
   #revokeEnded(inUse: TokenSet | undefined): void {
@@ -128,6 +134,7 @@ export class Landing {
       isAlive: aliveCheck(client, code),
       ...(isJustRedeemed && { mustLive: true }),
       authorizedAt: authorizedAt(this.#redeemed),
+      patienceSeconds,
       // A second time, because the session moved: whoever replaced or ended ours meanwhile has revoked it.
       ...(this.#isStored && !client.provider.exclusive && { isStored: true }),
     })

@@ -10,6 +10,7 @@ import { headerOf, isFromScript } from './request-headers.ts'
 import { requireClient } from './require-client.ts'
 import { revocationWaitMs } from './revocations.ts'
 import { requireSameOrigin } from './same-origin.ts'
+import { inBackground } from './when-store-is-back.ts'
 
 /** What code asks of a sign-out. */
 export interface LogoutRequest {
@@ -44,7 +45,7 @@ export async function signOut(
   if (session !== undefined) {
     const { userId } = session.record
     if (everywhere) await endUser(context, userId)
-    const ended = await sessions.endings.end(session)
+    const ended = await sessions.endings.end(session, inBackground(context))
     if (!everywhere) events.emit('logout', { userId })
     await context.revocations.revoke(ended, revocationWaitMs)
   }
@@ -91,8 +92,9 @@ export async function endSessions(
 }
 
 /** What has ended is revoked, also when some of the sessions could not be ended. */
-async function endAll({ sessions, revocations }: FlowContext, ending: Ending): Promise<number> {
-  const { count, grants, failure } = await sessions.endings.endAll(ending)
+async function endAll(context: FlowContext, ending: Ending): Promise<number> {
+  const { sessions, revocations } = context
+  const { count, grants, failure } = await sessions.endings.endAll(ending, inBackground(context))
   await revocations.revoke(grants, revocationWaitMs)
   if (failure !== undefined) throw failure.reason
   return count

@@ -69,7 +69,8 @@ export class Revocations {
     // The provider may be configured with another server or client by now.
     if (!isIssuedTo(client, grant.account)) return undefined
     // Where revoking ends the whole authorization, the user's other sessions still need it.
-    if (client.provider.revocation === 'authorization' && !grant.lastOfSubject) return undefined
+    if (client.provider.revocation === 'authorization' ? !grant.lastOfSubject : grant.isToldAgain)
+      return undefined
     const opened = this.#vault.open(grant.ref, grant.record)
     return opened?.state === 'live' ? opened.tokens : undefined
   }

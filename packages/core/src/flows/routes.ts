@@ -23,7 +23,7 @@ import type { SignInClient } from './sign-in-client.ts'
 import { signInPage } from './sign-in-page.ts'
 import type { Step } from './step.ts'
 import { stepRoute } from './step-route.ts'
-import { whenStoreIsBack } from './when-store-is-back.ts'
+import { inBackground } from './when-store-is-back.ts'
 
 /** What stands behind a provider's login path, for whoever is signed in. */
 const steps = ['link', 'consent'] as const
@@ -118,10 +118,9 @@ export class Flows {
     return buttons(settings, baseUrl, safe)
   }
 
-  /** Does in the background what a sign-in or sign-out could not do. See {@link whenStoreIsBack}. */
+  /** Does in the background what a sign-in or sign-out could not do. It is tried for an hour. */
   whenStoreIsBack(work: () => Promise<void>): void {
-    const { background } = this.#context
-    void background.track(whenStoreIsBack(this.#context, work))
+    inBackground(this.#context).later(work)
   }
 
   /** Resolves when nothing goes on in the background any more; what waits for another try has it now. */

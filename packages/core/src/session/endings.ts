@@ -1,18 +1,11 @@
+import { isStoreAway } from '../store/ask-again.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
-import type { GrantRef, VersionedRecord } from '../store/store.ts'
-import { grantRefOf, type SessionAccount, type SessionRecord, subjectGrantId, subjectRef } from './record.ts'
-import { type Left, locatorOf, type Place, type SessionIndex, userKey } from './session-index.ts'
+import type { VersionedRecord } from '../store/store.ts'
+import { type Aftermath, type EndedGrant, LeftPlaces } from './left-places.ts'
+import { type SessionAccount, type SessionRecord, subjectGrantId, subjectRef } from './record.ts'
+import { locatorOf, type Place, type SessionIndex, userKey } from './session-index.ts'
 import type { Session, SessionSlots } from './session-slots.ts'
 import { type Settled, settleAll } from './settle-all.ts'
-
-/** A grant that is no longer stored. */
-export interface EndedGrant {
-  readonly account: Pick<SessionAccount, 'provider' | 'id' | 'subject'>
-  readonly ref: GrantRef
-  readonly record: VersionedRecord
-  /** No other session of this account is left, so its whole authorization may be revoked. */
-  readonly lastOfSubject: boolean
-}
 
 /** Sessions that were ended together. */
 export interface EndedSessions extends Pick<Settled<unknown>, 'failure'> {
@@ -43,22 +36,25 @@ const attempts = 4
 export class SessionEndings {
   readonly #slots: SessionSlots
   readonly #index: SessionIndex
+  readonly #places: LeftPlaces
   readonly #absoluteSeconds: number
 
   constructor(slots: SessionSlots, index: SessionIndex, absoluteSeconds: number) {
     this.#slots = slots
     this.#index = index
+    this.#places = new LeftPlaces(index)
     this.#absoluteSeconds = absoluteSeconds
   }
 
   /**
    * Ends a session. What it returns is to be revoked. A sign-in of the same browser that was faster ends with it.
+   * @param aftermath absent: where the store goes away, its indexes are left as they are, and the log says so.
    * @throws {LatchkeyError} `store_unavailable`: the session may or may not be there still.
    */
-  async end(session: Session): Promise<readonly EndedGrant[]> {
+  async end(session: Session, aftermath?: Aftermath): Promise<readonly EndedGrant[]> {
     let current = session
     for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const ended = await this.#endOnce(current)
+      const ended = await this.#endForGood(current, aftermath)
       if (ended !== 'moved') return ended
       const moved = await this.#slots.load(current.locator)
       if (moved === undefined) return []
@@ -68,25 +64,30 @@ export class SessionEndings {
   }
 
   /** Ends a session unless its browser has signed in anew since. @throws as {@link SessionEndings.end} */
-  async endSignIn({ locator, record: { membership } }: Session): Promise<readonly EndedGrant[]> {
-    return (await this.#endIfMeant(locator, (record) => record.membership.id === membership.id)) ?? []
+  async endSignIn(
+    { locator, record: { membership } }: Session,
+    aftermath: Aftermath,
+  ): Promise<readonly EndedGrant[]> {
+    const isMeant = (record: SessionRecord): boolean => record.membership.id === membership.id
+    return (await this.#endIfMeant(locator, isMeant, (session) => this.#endOnce(session, aftermath))) ?? []
   }
 
   /**
    * Ends a session that was written, perhaps, and what it has replaced then.
    * @throws {LatchkeyError} `store_unavailable`: can be repeated.
    */
-  async takeBack(replacement: Replacement): Promise<readonly EndedGrant[]> {
-    const ended = await this.#endOnce(replacement.after)
-    return ended === 'moved' ? [] : [...ended, ...(await this.replaced(replacement, []))]
+  async takeBack(replacement: Replacement, aftermath: Aftermath): Promise<readonly EndedGrant[]> {
+    const ended = await this.#endOnce(replacement.after, aftermath)
+    return ended === 'moved' ? [] : [...ended, ...(await this.replaced(replacement, [], aftermath))]
   }
 
   /**
    * Ends every session that is in an index now, and refuses those that are on their way into it: a sign-in that begins
    * later is not affected. With a `failure` some are left: ask again.
+   * @param aftermath as of {@link SessionEndings.end}.
    * @throws {LatchkeyError} `store_unavailable`: none has ended.
    */
-  async endAll({ key, membership }: Ending): Promise<EndedSessions> {
+  async endAll({ key, membership }: Ending, aftermath?: Aftermath): Promise<EndedSessions> {
     const { notBefore, memberIds } = await this.#index.end(key, this.#absoluteSeconds)
     // By the time alone: a consent gives the session another place in the index, but makes it no younger.
     const isMeant = (record: SessionRecord): boolean => {
@@ -94,7 +95,9 @@ export class SessionEndings {
       return own !== undefined && own.joinedAt <= notBefore
     }
     const locators = [...new Set(memberIds.map(locatorOf))]
-    const { done, ...rest } = await settleAll(locators, (locator) => this.#endIfMeant(locator, isMeant))
+    const { done, ...rest } = await settleAll(locators, (locator) =>
+      this.#endIfMeant(locator, isMeant, (session) => this.#endForGood(session, aftermath)),
+    )
     const ended = done.filter((one) => one !== undefined)
     return { count: ended.length, grants: ended.flat(), ...rest }
   }
@@ -102,11 +105,13 @@ export class SessionEndings {
   /**
    * Takes an account out of a session that it was brought to or kept in; `undefined` when it is not there any more.
    * @param isMeant tells the account in the session as it stands at that moment.
+   * @param aftermath as of {@link SessionEndings.end}.
    * @throws {LatchkeyError} `store_unavailable`
    */
   async removeAccount(
     locator: string,
     isMeant: (account: SessionAccount, record: SessionRecord) => boolean,
+    aftermath?: Aftermath,
   ): Promise<readonly EndedGrant[] | undefined> {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const current = await this.#slots.peek(locator)
@@ -117,7 +122,8 @@ export class SessionEndings {
       const deleteGrants = account.owner === 'session' ? [account.grantId] : []
       const next = this.#slots.seal(locator, record)
       const written = await this.#slots.write({ current, next, putGrants: [], deleteGrants, isVisit: false })
-      if (written.outcome === 'written') return this.#leaveSubjects(locator, [account], written.deletedGrants)
+      if (written.outcome === 'written')
+        return this.#places.leaveSubjects(locator, [account], written.deletedGrants, aftermath)
     }
     throw storeUnavailable('contended')
   }
@@ -131,12 +137,13 @@ export class SessionEndings {
   async replaced(
     { before, after, accounts }: Replacement,
     deletedGrants: readonly (VersionedRecord | undefined)[],
+    aftermath: Aftermath,
   ): Promise<readonly EndedGrant[]> {
     if (before === undefined) return []
     const { userId, membership } = before.record
     if (membership.id !== after.record.membership.id)
-      await this.#index.leaveIfPossible(userKey(userId), membership)
-    return this.#leaveSubjects(before.locator, accounts, deletedGrants)
+      await this.#places.leave({ key: userKey(userId), membership }, aftermath)
+    return this.#places.leaveSubjects(before.locator, accounts, deletedGrants, aftermath)
   }
 
   /**
@@ -155,44 +162,42 @@ export class SessionEndings {
   async #endIfMeant(
     locator: string,
     isMeant: (record: SessionRecord) => boolean,
+    end: (session: Session) => Promise<readonly EndedGrant[] | 'moved'>,
   ): Promise<readonly EndedGrant[] | undefined> {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const session = await this.#slots.peek(locator)
       if (session === undefined || !isMeant(session.record)) return undefined
-      const ended = await this.#endOnce(session)
+      const ended = await end(session)
       if (ended !== 'moved') return ended
     }
     throw storeUnavailable('contended')
   }
 
-  async #endOnce(session: Session): Promise<readonly EndedGrant[] | 'moved'> {
-    const { accounts, userId, membership } = session.record
-    const ids = accounts.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId)
+  /** Where nobody knows whether it was deleted, the indexes are told once it is seen to be gone. */
+  async #endForGood(
+    session: Session,
+    aftermath: Aftermath | undefined,
+  ): Promise<readonly EndedGrant[] | 'moved'> {
+    try {
+      return await this.#endOnce(session, aftermath)
+    } catch (error) {
+      if (isStoreAway(error))
+        aftermath?.later(async () => {
+          if ((await this.#slots.peek(session.locator)) === undefined)
+            aftermath.ended(await this.#places.leaveAll(session, [], aftermath))
+        })
+      throw error
+    }
+  }
+
+  async #endOnce(
+    session: Session,
+    aftermath: Aftermath | undefined,
+  ): Promise<readonly EndedGrant[] | 'moved'> {
+    const owned = session.record.accounts.filter(({ owner }) => owner === 'session')
+    const ids = owned.map(({ grantId }) => grantId)
     const deleted = await this.#slots.delete(session, ids)
     if (deleted.outcome === 'moved') return 'moved'
-    const ended = await this.#leaveSubjects(session.locator, accounts, deleted.deletedGrants)
-    await this.#index.leaveIfPossible(userKey(userId), membership)
-    return ended
-  }
-
-  /** @param deletedGrants those of the session-owned accounts, in their order. */
-  async #leaveSubjects(
-    locator: string,
-    accounts: readonly SessionAccount[],
-    deletedGrants: readonly (VersionedRecord | undefined)[],
-  ): Promise<readonly EndedGrant[]> {
-    const sessionOwned = accounts.filter(({ owner }) => owner === 'session')
-    const ended = accounts.map(async (account) => {
-      const { count, deletedGrant } = await this.#leaveSubject(account)
-      const record = account.owner === 'session' ? deletedGrants[sessionOwned.indexOf(account)] : deletedGrant
-      if (record === undefined) return []
-      return [{ account, ref: grantRefOf(locator, account), record, lastOfSubject: count === 0 }]
-    })
-    return (await Promise.all(ended)).flat()
-  }
-
-  #leaveSubject({ subject, owner, membership }: SessionAccount): Promise<Left> {
-    if (membership === undefined) return Promise.resolve({ count: Number.POSITIVE_INFINITY })
-    return this.#index.leaveIfPossible(subject, membership, owner === 'subject' ? subjectGrantId : undefined)
+    return this.#places.leaveAll(session, deleted.deletedGrants, aftermath)
   }
 }

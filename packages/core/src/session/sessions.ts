@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts'
 import { type Arrival, accountsWith, arrivalOf, isSameAccount, placeOf } from './arrival.ts'
 import type { CookieSettings } from './cookie.ts'
 import { type Replacement, SessionEndings } from './endings.ts'
+import type { Aftermath } from './left-places.ts'
 import type { SessionRecord } from './record.ts'
 import { newMember, type Place, SessionIndex, userKey } from './session-index.ts'
 import { type Session, SessionSlots } from './session-slots.ts'
@@ -16,7 +17,7 @@ import type { Addition, SignedIn, SignIn } from './sign-in.ts'
 import { isProved, newSecret, SignInCookie, secretDigest } from './sign-in-cookie.ts'
 
 export type { BroughtAccount, BroughtGrant } from './arrival.ts'
-export type { EndedGrant } from './endings.ts'
+export type { EndedGrant } from './left-places.ts'
 export type { Session } from './session-slots.ts'
 export type { Addition, SignedIn, SignIn } from './sign-in.ts'
 
@@ -140,23 +141,21 @@ export class Sessions {
    * shares with the session must not end. Where it fails, nobody gets the cookie: what it would have opened must neither
    * stay nor count as a session.
    */
-  async #attempt(
-    { ended, later }: Pick<SignIn, 'ended' | 'later'>,
-    store: (attempt: Attempt) => Promise<SignedIn>,
-  ): Promise<SignedIn> {
+  async #attempt(aftermath: Aftermath, store: (attempt: Attempt) => Promise<SignedIn>): Promise<SignedIn> {
     const attempt: Attempt = { places: [], unsettled: undefined }
     try {
       return await store(attempt)
     } catch (error) {
+      const { ended, later } = aftermath
       await this.#nowOrLater(later, async () => {
-        if (attempt.unsettled !== undefined) ended(await this.endings.takeBack(attempt.unsettled))
+        if (attempt.unsettled !== undefined) ended(await this.endings.takeBack(attempt.unsettled, aftermath))
         ended(await this.endings.giveBack(attempt.places))
       })
       throw error
     }
   }
 
-  async #nowOrLater(later: SignIn['later'], work: () => Promise<void>): Promise<void> {
+  async #nowOrLater(later: Aftermath['later'], work: () => Promise<void>): Promise<void> {
     try {
       await work()
     } catch (error) {
@@ -167,7 +166,7 @@ export class Sessions {
 
   /** User's index, subject's slot, session's slot: in this order it is safe to stop anywhere. */
   async #writeSignIn(request: SignIn, secret: string, attempt: Attempt): Promise<SignedIn | 'moved'> {
-    const { current, user, userId, kept, completed, ended } = request
+    const { current, user, userId, kept, completed, ended, later } = request
     const { places } = attempt
     const loginAt = this.#clock.now()
     const expiresAt = loginAt + this.#settings.absoluteSeconds
@@ -187,13 +186,13 @@ export class Sessions {
       secretDigest: secretDigest(secret),
       completed,
     }
-    const outcome = await this.#write({ current, record, arrival, ended }, secret, attempt)
+    const outcome = await this.#write({ current, record, arrival, ended, later }, secret, attempt)
     if (outcome !== 'moved') await this.#refuseIfEnded(outcome.session, request)
     return outcome
   }
 
   async #writeAddition(
-    { current, account, completed, ended }: Addition,
+    { current, account, completed, ended, later }: Addition,
     secret: string,
     attempt: Attempt,
   ): Promise<SignedIn | 'moved'> {
@@ -206,15 +205,14 @@ export class Sessions {
     ended(await this.endings.giveBack(places.splice(0, earlier)))
     const accounts = accountsWith(record.accounts, arrival.account)
     const next = { ...record, accounts, secretDigest: secretDigest(secret), completed }
-    return this.#write({ current, record: next, arrival, ended }, secret, attempt)
+    return this.#write({ current, record: next, arrival, ended, later }, secret, attempt)
   }
 
   async #write(
-    change: {
+    change: Aftermath & {
       readonly current: Session | undefined
       readonly record: SessionRecord
       readonly arrival: Arrival
-      readonly ended: SignIn['ended']
     },
     secret: string,
     attempt: Attempt,
@@ -235,7 +233,7 @@ export class Sessions {
     })
     attempt.unsettled = undefined
     if (written.outcome === 'moved') return 'moved'
-    ended(await this.endings.replaced(replacement, written.deletedGrants))
+    ended(await this.endings.replaced(replacement, written.deletedGrants, change))
     const setCookie = this.#cookie.write({ locator, secret }, this.#cookieSeconds(record))
     return { session: next.session, setCookie }
   }
@@ -244,11 +242,12 @@ export class Sessions {
    * All sessions of the account or the user may have been ended while this one was made: then it never was. It is stored
    * by now and the old cookie dead, so a store that goes away is asked about it later.
    */
-  async #refuseIfEnded(session: Session, { ended, later }: SignIn): Promise<void> {
+  async #refuseIfEnded(session: Session, aftermath: Aftermath): Promise<void> {
+    const { ended, later } = aftermath
     let isRefused = false
     await this.#nowOrLater(later, async () => {
       isRefused ||= await this.#hasEnded(session)
-      if (isRefused) ended(await this.endings.endSignIn(session))
+      if (isRefused) ended(await this.endings.endSignIn(session, aftermath))
     })
     if (!isRefused) return
     const message = 'All sessions of this account were ended while it was signing in. Sign in again.'

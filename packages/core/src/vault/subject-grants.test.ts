@@ -218,6 +218,46 @@ describe('a sign-in that is brought twice', () => {
   })
 })
 
+describe('a sign-in that has some patience, and the store goes away', () => {
+  const commands = ['leases.take', 'grants.read', 'subjects.admit'] as const
+  const points = commands.flatMap((command) =>
+    (['before', 'after'] as const).map((at) => [command, at] as const),
+  )
+
+  /** From that moment on nothing is answered for `seconds`. */
+  function goingAway(command: string, at: string, seconds: number): Subject {
+    let endsAt: number | undefined
+    const subject: Subject = new Subject((call, moment) => {
+      const now = subject.fixture.clock.now()
+      if (call === command && moment === at) endsAt ??= now + seconds
+      if (endsAt !== undefined && now < endsAt) throw new Error('no connection')
+    })
+    return subject
+  }
+
+  it.each(points)(
+    'stores its tokens and its session once the store is back (%s, %s)',
+    async (command, at) => {
+      const subject = goingAway(command, at, 2)
+      const { fixture } = subject
+      const brought = subject.bring(subject.exchange('phone', { patienceSeconds: 5 }))
+      await fixture.pass(3)
+      expect(await brought).toMatchObject({ stored: 'ours', isFirst: true })
+      expect([await subject.standing(), await subject.members()]).toEqual(['access-1', ['phone']])
+      expect(await fixture.store.leases.owner(fixture.ref)).toBeUndefined()
+    },
+  )
+
+  it.each(points)('fails when the store stays away (%s, %s)', async (command, at) => {
+    const subject = goingAway(command, at, 30)
+    const failed = expect(
+      subject.bring(subject.exchange('phone', { patienceSeconds: 5 })),
+    ).rejects.toMatchObject({ code: 'store_unavailable' })
+    await subject.fixture.pass(6)
+    await failed
+  })
+})
+
 describe('the lease of a sign-in', () => {
   it('is held while the server is asked whose tokens live', async () => {
     const subject = new Subject()

@@ -2,7 +2,7 @@ import { type Clock, Deadline, sleep } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { TokenSet } from '../protocol/token.ts'
-import { askAgain } from '../store/ask-again.ts'
+import { askAgain, askPatiently } from '../store/ask-again.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { AdmissionOutcome, GrantRef, Joined, Member, Store, VersionedRecord } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
@@ -44,6 +44,11 @@ export interface BroughtTokens {
   readonly yields?: true
   /** This one was stored there before: whatever stands there has come after it, and nothing means that it was ended. */
   readonly isStored?: true
+  /**
+   * For so long a store that goes away is asked again, each time: a lost answer about lease or commit is settled by that.
+   * Absent: not at all.
+   */
+  readonly patienceSeconds?: number
 }
 
 /** How {@link SubjectGrants.bring} went. */
@@ -101,7 +106,7 @@ export class SubjectGrants {
     const lease = new Lease(this.#parts.store.leases, brought.ref, this.#parts.clock)
     try {
       // A refresh that runs is left to end. Without the lease the commit still compares, so it is tried all the same.
-      await this.#take(lease)
+      await this.#take(lease, brought)
       return await this.#bring(brought)
     } finally {
       await lease.release()
@@ -122,11 +127,11 @@ export class SubjectGrants {
     }
   }
 
-  async #take(lease: Lease): Promise<void> {
+  async #take(lease: Lease, brought: BroughtTokens): Promise<void> {
     const { clock, log } = this.#parts
     const deadline = new Deadline(clock, waitForLeaseMs)
     try {
-      while (!(await lease.take())) {
+      while (!(await this.#ask(brought, () => lease.take()))) {
         if (deadline.isOver) {
           log.warn(
             { event: 'sign_in.lease_busy' },
@@ -143,7 +148,7 @@ export class SubjectGrants {
 
   async #bring(brought: BroughtTokens): Promise<Brought> {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const standing = await this.#parts.records.standing(brought.ref)
+      const standing = await this.#ask(brought, () => this.#parts.records.standing(brought.ref))
       if (standing === undefined && brought.member === undefined && brought.holder === undefined)
         return { stored: 'nothing' }
       if (standing === undefined && brought.isStored) return { stored: 'nothing' }
@@ -197,13 +202,18 @@ export class SubjectGrants {
 
   /** Asked for once more when the answer is lost: the store answers the same for the same record. */
   #admit(
-    { ref, ttlSeconds, member }: BroughtTokens,
+    brought: BroughtTokens,
     expectedVersion: string | undefined,
     record: VersionedRecord,
   ): Promise<AdmissionOutcome> {
+    const { ref, ttlSeconds, member } = brought
     const { subjects } = this.#parts.store
     const admission = { grantId: ref.id, expectedVersion, record, ttlSeconds, ...(member && { member }) }
-    return askAgain(() => subjects.admit(ref.slot, admission))
+    return this.#ask(brought, () => askAgain(() => subjects.admit(ref.slot, admission)))
+  }
+
+  #ask<Result>({ patienceSeconds }: BroughtTokens, ask: () => Promise<Result>): Promise<Result> {
+    return patienceSeconds === undefined ? ask() : askPatiently(this.#parts.clock, patienceSeconds, ask)
   }
 }
 
