@@ -3,7 +3,13 @@ import { type LatchkeyOptions, memoryStore, type Store } from '@latchkey/express
 import { TestClock, UserAgent } from '@latchkey/testing'
 import session from 'express-session'
 import { describe, expect, it } from 'vitest'
-import { events, type Harness, type HarnessSetup, isFastify, startHarness } from './harness.fixture.ts'
+import {
+  describeOnExpress,
+  events,
+  type Harness,
+  type HarnessSetup,
+  startHarness,
+} from './harness.fixture.ts'
 
 interface AppSessionHarness extends Harness {
   /** Names of the commands that reached the store's app sessions, in order. */
@@ -284,7 +290,7 @@ describe('req.session at sign-in and sign-out', () => {
   })
 })
 
-describe.skipIf(isFastify)('a session middleware of the app’s own', () => {
+describeOnExpress('a session middleware of the app’s own', () => {
   const own = () => session({ secret: 'keyboard', resave: false, saveUninitialized: false, name: 'own' })
 
   it('is kept when it is mounted before, through sign-in and sign-out', async () => {

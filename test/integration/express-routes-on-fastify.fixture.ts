@@ -43,7 +43,7 @@ export class ExpressRoutes {
     if (!this.#isBefore && path === undefined) return this.#route(methods, '*', handlers)
     for (const handler of handlers) {
       this.#app.addHook('onRequest', async (request, reply) => {
-        if (request.url.startsWith(path ?? '/')) await run(handler, requestOf(request), responseOf(reply))
+        if (isBelow(path, request.url)) await run(handler, requestOf(request), responseOf(reply))
       })
     }
     return this
@@ -83,6 +83,13 @@ export class ExpressRoutes {
     }
     return this
   }
+}
+
+/** What Express hands to something that is used at a path. */
+function isBelow(path: string | undefined, url: string): boolean {
+  return (
+    path === undefined || (/^[/?]?$/.test(url.slice(path.length, path.length + 1)) && url.startsWith(path))
+  )
 }
 
 /** Express writes optional parts in braces. */

@@ -22,7 +22,7 @@ import {
   UserAgent,
 } from '@latchkey/testing'
 import type { Express } from 'express'
-import { afterEach, expect } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { startExpress, startFastify } from './harness-app.fixture.ts'
 
 /** What a test sets up differently. */
@@ -151,6 +151,12 @@ export async function startHarness(setup: HarnessSetup = {}): Promise<Harness> {
 
 /** Whether this run is about Fastify. */
 export const isFastify: boolean = process.env.LATCHKEY_TEST_FRAMEWORK === 'fastify'
+const none = (): void => {}
+/** For what only Express has. Nothing is skipped on Fastify: it is not there. */
+export const itOnExpress: Pick<typeof it, 'each'> & ((name: string, test: () => Promise<void>) => void) =
+  isFastify ? (Object.assign(none, { each: () => none }) as never) : it
+/** The same for several. */
+export const describeOnExpress: (name: string, tests: () => void) => void = isFastify ? none : describe
 const start = isFastify ? startFastify : startExpress
 
 /** Starts the servers around an app. They stop at the end of the test. */

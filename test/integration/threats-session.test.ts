@@ -7,7 +7,14 @@ import type { Express, Request, Response } from 'express'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Sealer } from '../../packages/core/src/crypto/seal.ts'
 import { getWith, sessionCookieName, sessionCookieOf, userFor, userOf } from './cookie-requests.fixture.ts'
-import { events, type Harness, isFastify, startHarness, startServers } from './harness.fixture.ts'
+import {
+  events,
+  type Harness,
+  isFastify,
+  itOnExpress,
+  startHarness,
+  startServers,
+} from './harness.fixture.ts'
 import { authorizationResponse, whoami } from './login-steps.fixture.ts'
 import { rawRequest, valuesOf } from './raw-http.fixture.ts'
 import { probedStore, type StoreProbe } from './store-probe.fixture.ts'
@@ -678,7 +685,7 @@ describe('case 31: headers already sent', () => {
   )
 
   // An answer that goes past Fastify's own is saved there by nobody: see its README.
-  it.skipIf(isFastify).each(styles)(
+  itOnExpress.each(styles)(
     'case 31: what is put into req.session before the first byte survives $name',
     async ({ name, answer }) => {
       const harness = await startHarness({

@@ -7,7 +7,14 @@ import session from 'express-session'
 import { describe, expect, it } from 'vitest'
 import { FailingStore } from '../faults/failing-store.fixture.ts'
 import { type CacheManners, startCachingProxy } from './caching-proxy.fixture.ts'
-import { type Harness, type HarnessSetup, isFastify, startHarness, startServers } from './harness.fixture.ts'
+import {
+  type Harness,
+  type HarnessSetup,
+  isFastify,
+  itOnExpress,
+  startHarness,
+  startServers,
+} from './harness.fixture.ts'
 import { publicOrigin } from './two-processes.fixture.ts'
 
 const forAll = 'public, max-age=600'
@@ -332,19 +339,16 @@ describe('case 32: what an answer says to shared caches', () => {
     expect(caching(await visitor.get(`${origin}/page`))).toEqual(expected)
   })
 
-  it.skipIf(isFastify)(
-    'case 32: a middleware that sets the header as late as possible does not win',
-    async () => {
-      const { origin, visitor } = await startOne((_req, res) => {
-        const writeHead = res.writeHead.bind(res)
-        res.writeHead = ((...args: Parameters<Response['writeHead']>) => {
-          res.setHeader('Cache-Control', forAll)
-          return writeHead(...args)
-        }) as Response['writeHead'] // overloads cannot be written as one function
-      })
-      expect(caching(await visitor.get(`${origin}/page`))).toEqual(['no-store', 'Cookie'])
-    },
-  )
+  itOnExpress('case 32: a middleware that sets the header as late as possible does not win', async () => {
+    const { origin, visitor } = await startOne((_req, res) => {
+      const writeHead = res.writeHead.bind(res)
+      res.writeHead = ((...args: Parameters<Response['writeHead']>) => {
+        res.setHeader('Cache-Control', forAll)
+        return writeHead(...args)
+      }) as Response['writeHead'] // overloads cannot be written as one function
+    })
+    expect(caching(await visitor.get(`${origin}/page`))).toEqual(['no-store', 'Cookie'])
+  })
 
   it('case 32: an answer that nobody could look up is not kept either', async () => {
     const servers = await startServers()
@@ -375,7 +379,7 @@ describe('case 32: what an answer says to shared caches', () => {
     }
   })
 
-  it.skipIf(isFastify)('case 32: a session that the app mounted itself is the app’s own affair', async () => {
+  itOnExpress('case 32: a session that the app mounted itself is the app’s own affair', async () => {
     const harness = await startHarness({
       before: (app: Express) => {
         const store = new session.MemoryStore()
