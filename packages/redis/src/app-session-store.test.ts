@@ -79,11 +79,13 @@ async function expressApp(maxAge: number | undefined): Promise<App> {
   return { origin: `http://127.0.0.1:${port}`, close }
 }
 
-async function fastifyApp(maxAge: number | undefined): Promise<App> {
+async function fastifyApp(maxAge: number | undefined, own = store): Promise<App> {
   const app = fastify()
   await app.register(fastifyCookie)
   const cookie = { secure: false, ...(maxAge !== undefined && { maxAge }) }
-  await app.register(fastifySession, { store, secret, saveUninitialized: false, rolling: false, cookie })
+  await app.register(fastifySession, {
+    ...{ store: own, secret, saveUninitialized: false, rolling: false, cookie },
+  })
   app.get('/*', (request, reply) => {
     handler(
       request.session as unknown as AppSession,
@@ -264,6 +266,26 @@ describe('appSessionStore', () => {
 
   it('cannot list sessions, and says why', async () => {
     await expect(call((done) => store.all?.(done))).rejects.toThrow(/only as digests/)
+  })
+
+  it('case 72: without Redis Fastify answers 503 with Retry-After, and the session is there afterwards', async () => {
+    const own = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always')
+    const failing = appSessionStore(own.client({ lazyConnect: true }), lessPatient)
+    const app = await fastifyApp(hour, failing)
+    const browser = new Browser()
+    await browser.get(app, '/count')
+    await own.kill()
+    const reply = await fetch(`${app.origin}/look`, { headers: { cookie: browser.cookie } })
+    expect([reply.status, reply.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(reply.headers.getSetCookie()).toEqual([])
+    await own.run('--appendonly', 'yes')
+    await expect
+      .poll(async () => (await fetch(`${app.origin}/look`, { headers: { cookie: browser.cookie } })).status)
+      .toBe(200)
+    expect((await browser.get(app, '/look')).count).toBe(1)
+    await app.close()
+    await failing.close()
+    await own.stop()
   })
 
   it('hands a failure on, and takes nobody for signed out', async () => {

@@ -134,13 +134,20 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
   UNKNOWN: { remedy: 'none', message: 'Redis failed in a way that Latchkey does not know.' },
 }
 
+/** Seconds that a client is asked to wait. */
+const retryAfterSeconds = 5
+
 /**
  * Why the store could not do its work. Made anew from a fixed text: the client's own errors hold the command's keys and
- * values.
+ * values. Where it reaches a framework's own error handler, that answers 503 with `Retry-After`, for nothing is lost.
  */
 export class RedisError extends Error {
   readonly code: RedisErrorCode
   readonly remedy: Remedy
+  readonly status: 503 = 503
+  /** What is wrong with the operator's Redis is nothing for visitors. */
+  readonly expose: false = false
+  declare readonly headers: Readonly<Record<string, string>>
 
   constructor(code: RedisErrorCode) {
     const { message, remedy } = faults[code]
@@ -148,6 +155,9 @@ export class RedisError extends Error {
     this.name = `RedisError.${code}`
     this.code = code
     this.remedy = remedy
+    // Frameworks read it; whoever prints the error need not.
+    const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfterSeconds) }
+    Object.defineProperty(this, 'headers', { value: headers })
   }
 }
 
