@@ -89,6 +89,17 @@ describe('ownClient', () => {
     expect(template.options.redisOptions).toEqual(redisOptions)
   })
 
+  it.each(['{}', 'a{}b', '{app}', '{app}:', 'app{', '}{x}'])(
+    'refuses the keyPrefix %j for a Cluster, which would choose the node by it',
+    (keyPrefix) => {
+      const onTop = new Cluster([nowhere], { keyPrefix, lazyConnect: true })
+      const ofNodes = new Cluster([nowhere], { redisOptions: { keyPrefix }, lazyConnect: true })
+      for (const template of [onTop, ofNodes])
+        expect(() => ownClient(template, 500)).toThrow(/keyPrefix of a Cluster must hold no "{"/)
+      expect(own(new Redis({ ...nowhere, keyPrefix })).options.keyPrefix).toBe(keyPrefix)
+    },
+  )
+
   it.each([[undefined], [null], ['redis://127.0.0.1'], [{}], [{ duplicate() {} }]])(
     'says what it takes when it gets %o',
     (nothing) => {

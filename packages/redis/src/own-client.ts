@@ -18,9 +18,12 @@ const maxRedirections = 5
  * A connection of our own to where the template leads, with its credentials, TLS, database, key prefix, Sentinel and
  * NAT options. Unlike the template it keeps no command for later: what cannot be sent now fails now, so that nothing
  * is carried out long after its request was answered.
+ *
+ * @throws {LatchkeyError} `invalid_options`
  */
 export function ownClient(template: RedisClient, commandTimeoutMs: number): RedisClient {
   if (!isCluster(template)) return template.duplicate(singleOptions(template.options, commandTimeoutMs))
+  requireNoHashTag(template.options.keyPrefix)
   const cluster = template.duplicate([], clusterOptions(template.options, commandTimeoutMs))
   // A node that is not connected yet keeps commands and sends them once it is, however late; one that connects refuses.
   return cluster.on('+node', (node: Redis) => void node.connect().catch(isReportedAsNodeError))
@@ -33,6 +36,19 @@ export function isCluster(client: RedisClient): client is Cluster {
     return client.isCluster
   const message =
     'The store takes a client of ioredis (not of the package redis): new Redis(process.env.REDIS_URL) of ioredis.'
+  throw new LatchkeyError('invalid_options', message)
+}
+
+/**
+ * A Cluster chooses a key's slot by what stands in its first braces, which must be those of Latchkey's own keys.
+ *
+ * @see the Redis Cluster specification, hash tags
+ */
+function requireNoHashTag(keyPrefix: string | undefined): void {
+  if (!String(keyPrefix ?? '').includes('{')) return
+  const message =
+    'The option keyPrefix of a Cluster must hold no "{": it would change how keys are spread over the nodes. Take the ' +
+    'braces out, as in keyPrefix: "app:".'
   throw new LatchkeyError('invalid_options', message)
 }
 
