@@ -568,13 +568,19 @@ describe('case 30: cookie tossing and odd syntax', () => {
       expect([header, await userFor(harness, header)]).toEqual([header, 'user-ada'])
   })
 
-  it('case 30: a value that no issued cookie can have is not a second one, so tossing it signs nobody out', async () => {
-    const { harness } = await startProbed()
+  it('case 30: garbage beside our cookie counts as a second one, is logged, and loses nothing', async () => {
+    const { harness, probe } = await startProbed()
     const name = sessionCookieName(harness)
     const own = sessionCookieOf(harness, await harness.signedIn('Ada'))
-    for (const tossed of ['', 'x', `"${own}"`, `${own}x`, 'a'.repeat(2_000)]) {
-      expect(await userFor(harness, `${name}=${tossed}; ${name}=${own}`)).toBe('user-ada')
+    const garbage = ['', 'x', `"${own}"`, `${own}x`, 'a'.repeat(2_000)]
+    probe.newCommands()
+    for (const tossed of garbage) {
+      expect(await userFor(harness, `${name}=${tossed}; ${name}=${own}`)).toBeNull()
+      expect(await userFor(harness, `${name}=${own}; ${name}=${tossed}`)).toBeNull()
     }
+    expect(probe.newCommands()).toEqual([])
+    expect(events(harness, 'cookie.duplicate')).toHaveLength(2 * garbage.length)
+    expect(await userOf(harness, own)).toBe('user-ada')
   })
 })
 

@@ -29,19 +29,18 @@ export class SignInCookie {
     this.#log = log
   }
 
-  /** What a raw `Cookie` header names; `undefined` for anything but one well-formed cookie of ours. */
+  /** What a raw `Cookie` header names; `undefined` for anything but one cookie of ours, and that well-formed. */
   read(cookieHeader: string | undefined): NamedSession | undefined {
     if (!cookieHeader?.includes(this.#shape.name)) return undefined
-    const found = parseCookies(cookieHeader)
-      .filter(({ name }) => name === this.#shape.name)
-      .flatMap(({ value }) => [valuePattern.exec(value) ?? []])
-      .flatMap(([, locator, secret]) => (locator && secret ? [{ locator, secret }] : []))
+    const found = parseCookies(cookieHeader).filter(({ name }) => name === this.#shape.name)
+    // Also beside garbage: who can put that there could as well put a well-formed one there.
     if (found.length > 1) {
       const message = 'A browser sent several cookies of our name; none of them counts.'
       this.#log.warn({ event: 'cookie.duplicate', count: found.length }, message)
       return undefined
     }
-    return found[0]
+    const [, locator, secret] = valuePattern.exec(found[0]?.value ?? '') ?? []
+    return locator && secret ? { locator, secret } : undefined
   }
 
   /** The `Set-Cookie` value that hands a session to its browser. */
