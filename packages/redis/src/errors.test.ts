@@ -93,6 +93,12 @@ describe('redisError (case 72)', () => {
     expect(redisError(error).cause).toBeUndefined()
   })
 
+  it('is answered 503 with Retry-After by frameworks, and shows visitors nothing', () => {
+    const error = redisError(reply('NOAUTH Authentication required.'))
+    expect(error).toMatchObject({ status: 503, expose: false, headers: { 'retry-after': '5' } })
+    expect(Object.keys(error)).not.toContain('headers')
+  })
+
   it('reads past a write alone where the server still reads', () => {
     const codes = table.map(([, code]) => code)
     const refusing = [...new Set(codes)].filter((code) => refusesWrites(new RedisError(code)))

@@ -134,6 +134,9 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
   UNKNOWN: { remedy: 'none', message: 'Redis failed in a way that Latchkey does not know.' },
 }
 
+/** When an answer says to come again. */
+const retryAfterSeconds = 5
+
 /**
  * Why the store could not do its work. Made anew from a fixed text: the client's own errors hold the command's keys and
  * values.
@@ -141,9 +144,10 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
 export class RedisError extends Error {
   readonly code: RedisErrorCode
   readonly remedy: Remedy
-  /** What frameworks answer when nothing else does: come again. */
-  readonly status: number = 503
-  readonly headers: Readonly<Record<string, string>> = { 'retry-after': '5' }
+  readonly status: 503 = 503
+  /** What is wrong with the operator's Redis is nothing for visitors. */
+  readonly expose: false = false
+  declare readonly headers: Readonly<Record<string, string>>
   /** Of the network, such as ECONNREFUSED. */
   readonly systemCode: string | undefined
 
@@ -154,6 +158,9 @@ export class RedisError extends Error {
     this.code = code
     this.remedy = remedy
     this.systemCode = systemCode
+    // Frameworks read it; whoever prints the error need not.
+    const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfterSeconds) }
+    Object.defineProperty(this, 'headers', { value: headers })
   }
 }
 

@@ -69,11 +69,11 @@ export async function revokeTokenSet(
   const revoke = (hint: TokenTypeHint, token: string): Promise<RevocationOutcome> =>
     revokeToken(context, { ...request, hint, token })
   if (refreshToken === undefined) return [await revoke('access_token', accessToken)]
-  const first = revoke('refresh_token', refreshToken)
-  if (context.provider.revocation === 'token')
-    return Promise.all([first, revoke('access_token', accessToken)])
-  const outcome = await first
-  return outcome.kind === 'unsupported' ? [outcome, await revoke('access_token', accessToken)] : [outcome]
+  // One after the other: some servers end both with either, and are asked to end the same grant twice at once otherwise.
+  const outcome = await revoke('refresh_token', refreshToken)
+  const endsSingleTokens = context.provider.revocation === 'token'
+  if (!endsSingleTokens && outcome.kind !== 'unsupported') return [outcome]
+  return [outcome, await revoke('access_token', accessToken)]
 }
 
 /**
