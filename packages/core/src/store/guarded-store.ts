@@ -3,6 +3,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { NamesOf } from '../input/known-names.ts'
 import type { Logger } from '../log.ts'
 import { LogLimit } from '../log-limit.ts'
+import { tellingLostAnswers } from './lost-answers.ts'
 import type { Store } from './store.ts'
 
 /** The parts of a store that have methods. */
@@ -27,8 +28,7 @@ export function guardedStore(store: Store, clock: Clock, log: Logger): Store {
   const guarded = <Name extends PortName>(name: Name): Store[Name] =>
     guardedPort(store[name], name, Object.keys(methods[name]), failures)
   return {
-    sessions: guarded('sessions'),
-    subjects: guarded('subjects'),
+    ...tellingLostAnswers({ sessions: guarded('sessions'), subjects: guarded('subjects') }, log),
     grants: guarded('grants'),
     leases: guarded('leases'),
     usedMarkers: guarded('usedMarkers'),
