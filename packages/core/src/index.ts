@@ -97,3 +97,4 @@ export type {
   UserStore,
   VersionedRecord,
 } from './store/store.ts'
+export { appSessionTombstoneSeconds } from './store/store.ts'
