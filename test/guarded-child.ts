@@ -1,5 +1,4 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { once } from 'node:events'
 
 /** How a child process ended: its exit code, or the signal that ended it. */
 export type Ending = number | NodeJS.Signals
@@ -10,7 +9,7 @@ export type Ending = number | NodeJS.Signals
  */
 export class GuardedChild {
   readonly child: ChildProcess
-  /** Resolves when the process has ended and its output is read. */
+  /** Resolves when the process has ended and its output is read. Rejects when it could not be started. */
   readonly ended: Promise<Ending>
   #hasEnded = false
 
@@ -18,6 +17,8 @@ export class GuardedChild {
   constructor(command: string, args: readonly string[], options: SpawnOptions) {
     this.child = spawn(command, args, options)
     this.ended = this.#end()
+    // Whoever waits for it is told.
+    this.ended.catch(() => {})
   }
 
   /** @throws Error when the program could not be started */
@@ -51,18 +52,18 @@ export class GuardedChild {
   async #end(): Promise<Ending> {
     const { child } = this
     const guard = child.pid === undefined ? undefined : startGuard(child.pid)
-    try {
-      // With `exit`, the pid may be somebody else's from here on.
-      child.once('exit', () => {
-        this.#hasEnded = true
-        guard?.kill('SIGKILL')
-      })
-      await once(child, 'close')
-      return child.signalCode ?? child.exitCode ?? 1
-    } finally {
+    const isGone = (): void => {
       this.#hasEnded = true
       guard?.kill('SIGKILL')
     }
+    // With `exit`, the pid may be somebody else's from here on.
+    child.once('exit', isGone)
+    await new Promise<void>((resolve, reject) => {
+      child.once('close', () => resolve())
+      // Also a message that cannot be sent is an `error`; that says nothing about the end of the process.
+      child.on('error', (error) => child.pid === undefined && reject(error))
+    }).finally(isGone)
+    return child.signalCode ?? child.exitCode ?? 1
   }
 }
 

@@ -204,7 +204,11 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
-/** Looks until it is true; a look that fails counts as a no. @throws Error that says what did not happen */
+/**
+ * Looks until it is true.
+ *
+ * @throws Error that says what did not happen, or whatever a look throws
+ */
 export async function until(
   what: string,
   look: () => Promise<boolean>,

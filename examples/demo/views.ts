@@ -166,7 +166,7 @@ function dataCard({ provider, rows, more }: AccountView): string {
         <h2 id="data-${id}">${escapeHtml(provider.heading)}</h2>
         <div data-part="rows-${id}">${table(rows)}</div>
         ${played}
-        <p class="note">Fetched with <code>req.oauth.fetch</code> when this page was made.</p>
+        <p class="note">Fetched with <code>oauth.fetch</code> of the request when this page was made.</p>
       </section>`
 }
 

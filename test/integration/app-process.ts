@@ -50,19 +50,25 @@ export class AppProcess {
     child.on('message', (news: AppNews) => this.#hear(news))
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => this.#output.push(text))
-    void this.#process.ended.then((ending) => {
+    const fail = (how: unknown): void => {
       for (const { reject } of this.#pending.values())
-        reject(new Error(`The app process has ended (${ending}):\n${this.output}`))
+        reject(new Error(`The app process has ended (${how}):\n${this.output}`))
       this.#pending.clear()
-    })
+    }
+    this.#process.ended.then(fail, fail)
   }
 
-  /** Starts it; resolves when it listens. */
+  /** Starts it; resolves when it listens. @throws Error with why it does not; then the process is gone */
   static async start(settings: AppSettings): Promise<AppProcess> {
     const app = new AppProcess()
-    const { port } = await app.ask({ ask: 'start', settings })
-    app.#port = port
-    return app
+    try {
+      const { port } = await app.ask({ ask: 'start', settings })
+      app.#port = port
+      return app
+    } catch (error) {
+      await app.kill9()
+      throw error
+    }
   }
 
   get pid(): number {
@@ -138,7 +144,8 @@ export class AppProcess {
             if (arrivals.count >= count) resolve()
           }
           arrivals.look()
-          void this.#process.ended.then(() => reject(new Error(`The app process ended before ${point}.`)))
+          const fail = (): void => reject(new Error(`The app process ended before ${point}.`))
+          this.#process.ended.then(fail, fail)
         }),
       release: async () => {
         await this.ask({ ask: 'release', point })
@@ -150,7 +157,7 @@ export class AppProcess {
   async kill9(): Promise<void> {
     this.#wasKilled = true
     this.#process.signal('SIGKILL')
-    await this.#process.ended
+    await this.#process.ended.catch(() => {})
   }
 
   /** Freezes the process, as a pause of its machine would. */

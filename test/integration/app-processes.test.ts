@@ -23,6 +23,14 @@ describe('an app process of a test', () => {
     expect((await apps.at(0).ask({ ask: 'usage' })).residentBytes).toBeGreaterThan(10_000_000)
   })
 
+  it('leaves no process behind when it cannot start', async () => {
+    const processes = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap').length
+    const before = processes()
+    await expect(startApps({ ...memory, secrets: () => ['short'] })).rejects.toThrow(/shorter than/)
+    expect(processes()).toBe(before)
+  })
+
   it('lets a browser sign in the whole way', async () => {
     const apps = await appsOfTest({ ...memory, server: { autoApprove: 'user-ada' } })
     const browser = apps.browser(0)

@@ -243,5 +243,11 @@ export class Apps implements AsyncDisposable {
 /** Arguments and environment of a process, where the system shows them. */
 function startOf({ pid, isRunning }: AppProcess): string {
   if (!isRunning || process.platform !== 'linux') return ''
-  return ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'latin1')).join('\n')
+  try {
+    return ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'latin1')).join('\n')
+  } catch (error) {
+    // It has ended a moment ago.
+    if (['ENOENT', 'ESRCH'].includes(String((error as NodeJS.ErrnoException).code))) return ''
+    throw error
+  }
 }

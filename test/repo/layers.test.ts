@@ -10,7 +10,7 @@ import {
 
 /** Core's layers, lowest first. A file imports from its own folder and from the layers above it in this list. */
 const layers: readonly (readonly string[])[] = [
-  ['errors', 'clock', 'events', 'log', 'input'],
+  ['errors', 'clock', 'events', 'log', 'log-limit', 'input'],
   ['crypto', 'transport'],
   ['protocol'],
   ['providers', 'store'],

@@ -21,6 +21,7 @@ export type {
   Tokens,
 } from './latchkey.ts'
 export { consoleLogger, type LogFields, type Logger } from './log.ts'
+export { LogLimit } from './log-limit.ts'
 export {
   type AuthorizationUrlRequest,
   type ClientCredentialsRequest,
@@ -86,11 +87,14 @@ export type {
   Joined,
   LeaseStore,
   Member,
+  SessionDeleteOutcome,
   SessionStore,
   SessionWrite,
+  SessionWriteOutcome,
   Store,
   SubjectStore,
   UsedMarkerStore,
   UserStore,
   VersionedRecord,
 } from './store/store.ts'
+export { appSessionTombstoneSeconds } from './store/store.ts'

@@ -1,6 +1,6 @@
-import type { AppSessionStore } from '@latchkey/core'
+import { type AppSessionStore, appSessionTombstoneSeconds } from '@latchkey/core'
 import type { Connection } from './connection.ts'
-import { keys, milliseconds, tombstoneSeconds } from './keys.ts'
+import { keys, milliseconds } from './keys.ts'
 import { textIn } from './replies.ts'
 import { deleteAppSession, readAppSession, touchAppSession, writeAppSession } from './scripts.ts'
 
@@ -44,7 +44,7 @@ export class RedisAppSessions implements AppSessionStore {
   }
 
   async delete(id: string): Promise<void> {
-    const ttlMs = milliseconds(tombstoneSeconds)
+    const ttlMs = milliseconds(appSessionTombstoneSeconds)
     const names = [keys.appSession(id)]
     await this.#connection.ask((wire) => wire.script(deleteAppSession, names, tombstone, ttlMs))
   }

@@ -52,6 +52,13 @@ export class Connection {
     return this.#answer(ask, askWithoutWriting)
   }
 
+  /** Says that tokens will not be revoked, because what a command has deleted is not known. */
+  noteLostAnswer(operation: string): void {
+    const message =
+      'The answer to the end of a session was lost: its tokens are gone here, and are not revoked at their authorization server.'
+    this.#settings.logger.warn({ event: 'redis.answer_lost', operation }, message)
+  }
+
   /** Closes the connection after what is under way. */
   close(): Promise<void> {
     this.#closed ??= this.#close()

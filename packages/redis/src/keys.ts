@@ -33,9 +33,6 @@ export const keys = {
   appSession: (id: string): string => `lk:{${hashed('app session', id)}}:d`,
 } as const
 
-/** How long the id of a deleted app session stays deleted for writers that began before. */
-export const tombstoneSeconds = 600
-
 /** Redis refuses times to live beyond what fits its clock; nothing of ours comes near a hundred years. */
 const longestMs = 100 * 365 * 86_400 * 1000
 

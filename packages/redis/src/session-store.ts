@@ -1,13 +1,17 @@
-import type { SessionStore, SessionWrite, VersionedRecord } from '@latchkey/core'
+import type {
+  SessionDeleteOutcome,
+  SessionStore,
+  SessionWrite,
+  SessionWriteOutcome,
+  VersionedRecord,
+} from '@latchkey/core'
+import { askToDelete } from './ask-to-delete.ts'
 import type { Connection } from './connection.ts'
 import { keys, milliseconds } from './keys.ts'
 import { recordValue, versionMark } from './record-value.ts'
 import { readAndRenew, readRecord, recordOf } from './renewing-read.ts'
 import { listIn } from './replies.ts'
 import { deleteRecord, writeRecord } from './scripts.ts'
-
-type SessionWriteOutcome = Awaited<ReturnType<SessionStore['write']>>
-type SessionDeleteOutcome = Awaited<ReturnType<SessionStore['delete']>>
 
 /** Sign-in sessions: the record, and the grants of its slot. */
 export class RedisSessions implements SessionStore {
@@ -35,11 +39,17 @@ export class RedisSessions implements SessionStore {
     const values = putGrants.flatMap((put) => [recordValue(put.record), milliseconds(put.ttlSeconds)])
     const ttl = ttlSeconds === undefined ? '' : milliseconds(ttlSeconds)
     const marks = [versionMark(expectedVersion), versionMark(record.version)]
-    const reply = await this.#connection.ask((wire) =>
-      wire.script(writeRecord, names, ...marks, recordValue(record), ttl, putGrants.length, ...values),
-    )
-    if (reply === 0) return { outcome: 'moved' }
-    return { outcome: 'written', deletedGrants: listIn(reply).map(recordOf) }
+    return askToDelete<SessionWriteOutcome>(this.#connection, {
+      operation: 'sessions.write',
+      ask: (wire) =>
+        wire.script(writeRecord, names, ...marks, recordValue(record), ttl, putGrants.length, ...values),
+      answerIn: (reply) =>
+        reply === 0
+          ? { outcome: 'moved' }
+          : { outcome: 'written', deletedGrants: listIn(reply).map(recordOf) },
+      isIncomplete: (answer) =>
+        answer.outcome === 'written' && answer.deletedGrants.length < deleteGrants.length,
+    })
   }
 
   async delete(
@@ -48,11 +58,15 @@ export class RedisSessions implements SessionStore {
     grantIds: readonly string[],
   ): Promise<SessionDeleteOutcome> {
     const names = [keys.session(locator), ...wholeGrants(locator, grantIds)]
-    const reply = await this.#connection.ask((wire) =>
-      wire.script(deleteRecord, names, versionMark(expectedVersion)),
-    )
-    if (reply === 0) return { outcome: 'moved' }
-    return { outcome: 'deleted', deletedGrants: listIn(reply).map(recordOf) }
+    return askToDelete<SessionDeleteOutcome>(this.#connection, {
+      operation: 'sessions.delete',
+      ask: (wire) => wire.script(deleteRecord, names, versionMark(expectedVersion)),
+      answerIn: (reply) =>
+        reply === 0
+          ? { outcome: 'moved' }
+          : { outcome: 'deleted', deletedGrants: listIn(reply).map(recordOf) },
+      isIncomplete: (answer) => answer.outcome === 'deleted' && answer.deletedGrants.includes(undefined),
+    })
   }
 }
 

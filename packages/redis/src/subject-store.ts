@@ -1,11 +1,5 @@
-import type {
-  Admission,
-  AdmissionOutcome,
-  Joined,
-  Member,
-  SubjectStore,
-  VersionedRecord,
-} from '@latchkey/core'
+import type { Admission, AdmissionOutcome, Joined, Member, SubjectStore } from '@latchkey/core'
+import { askToDelete } from './ask-to-delete.ts'
 import type { Connection } from './connection.ts'
 import { keys, milliseconds } from './keys.ts'
 import { recordValue, versionMark } from './record-value.ts'
@@ -13,6 +7,8 @@ import { recordOf } from './renewing-read.ts'
 import { listIn, numberIn, textIn } from './replies.ts'
 import { admitGrant, countMembers, endSubject, joinSubject, leaveSubject, listMembers } from './scripts.ts'
 import type { Argument } from './wire.ts'
+
+type Left = Awaited<ReturnType<SubjectStore['leave']>>
 
 /** Which sessions a subject or a user has, and the subject's own grant. */
 export class RedisSubjects implements SubjectStore {
@@ -42,17 +38,16 @@ export class RedisSubjects implements SubjectStore {
     return reply === 0 ? { outcome: 'moved' } : { outcome: 'written', now: numberIn(reply) }
   }
 
-  async leave(
-    key: string,
-    memberId: string,
-    grantId?: string,
-  ): Promise<{ readonly left: number; readonly deletedGrant?: VersionedRecord }> {
+  async leave(key: string, memberId: string, grantId?: string): Promise<Left> {
     const grant = grantId === undefined ? [] : keys.wholeGrant({ slot: key, id: grantId })
     const names = [keys.members(key), ...grant]
-    const reply = await this.#connection.ask((wire) => wire.script(leaveSubject, names, memberId))
-    const [left, deleted] = listIn(reply)
-    const deletedGrant = recordOf(deleted)
-    return { left: numberIn(left), ...(deletedGrant && { deletedGrant }) }
+    return askToDelete<Left>(this.#connection, {
+      operation: 'subjects.leave',
+      ask: (wire) => wire.script(leaveSubject, names, memberId),
+      answerIn: leftIn,
+      isIncomplete: ({ left, deletedGrant }) =>
+        grantId !== undefined && left === 0 && deletedGrant === undefined,
+    })
   }
 
   async count(key: string): Promise<number> {
@@ -81,6 +76,12 @@ export class RedisSubjects implements SubjectStore {
 
 function memberArgs({ id, expiresAt }: Member): readonly Argument[] {
   return [id, String(expiresAt), String(Math.max(0, Math.ceil(expiresAt * 1000)))]
+}
+
+function leftIn(reply: unknown): Left {
+  const [left, deleted] = listIn(reply)
+  const deletedGrant = recordOf(deleted)
+  return { left: numberIn(left), ...(deletedGrant && { deletedGrant }) }
 }
 
 function idsIn(reply: unknown): readonly string[] {

@@ -2,10 +2,9 @@ import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { NamesOf } from '../input/known-names.ts'
 import type { Logger } from '../log.ts'
+import { LogLimit } from '../log-limit.ts'
+import { tellingLostAnswers } from './lost-answers.ts'
 import type { Store } from './store.ts'
-
-/** While a store is away every request fails alike, and a line for each would say no more. */
-const quietSeconds = 60
 
 /** The parts of a store that have methods. */
 type PortName = Exclude<keyof Store, 'durable' | 'close'>
@@ -29,11 +28,10 @@ export function guardedStore(store: Store, clock: Clock, log: Logger): Store {
   const guarded = <Name extends PortName>(name: Name): Store[Name] =>
     guardedPort(store[name], name, Object.keys(methods[name]), failures)
   return {
-    sessions: guarded('sessions'),
+    ...tellingLostAnswers({ sessions: guarded('sessions'), subjects: guarded('subjects') }, log),
     grants: guarded('grants'),
     leases: guarded('leases'),
     usedMarkers: guarded('usedMarkers'),
-    subjects: guarded('subjects'),
     users: guarded('users'),
     appSessions: guarded('appSessions'),
     durable: store.durable,
@@ -63,35 +61,24 @@ function guardedPort<Port extends object>(
   return Object.fromEntries(guarded) as Port // a function for every method of the port
 }
 
-/** Says each kind of failure once a minute, and how often it happened since it was said before. */
+/** Logs failures of the store, and what became of them. */
 class StoreFailures {
-  readonly #clock: Clock
+  readonly #limit: LogLimit
   readonly #log: Logger
-  readonly #kinds = new Map<string, { times: number; saidAt: number }>()
 
   constructor(clock: Clock, log: Logger) {
-    this.#clock = clock
+    this.#limit = new LogLimit(() => clock.now())
     this.#log = log
   }
 
   /** What the caller gets for the store's own error. */
   errorOf(error: unknown, operation: string): LatchkeyError {
     if (LatchkeyError.is(error)) return error
-    this.#note(operation, error instanceof Error ? error.name : typeof error)
+    const cause = error instanceof Error ? error.name : typeof error
+    const times = this.#limit.due(`${operation} ${cause}`)
+    if (times !== undefined)
+      this.#log.error({ event: 'store.failed', operation, cause, times }, 'The store failed.')
     return storeUnavailable()
-  }
-
-  #note(operation: string, cause: string): void {
-    const name = `${operation} ${cause}`
-    const now = this.#clock.now()
-    const kind = this.#kinds.get(name) ?? { times: 0, saidAt: Number.NEGATIVE_INFINITY }
-    this.#kinds.set(name, kind)
-    kind.times += 1
-    // Also a clock that was set back must not silence it for long.
-    if (Math.abs(now - kind.saidAt) < quietSeconds) return
-    this.#log.error({ event: 'store.failed', operation, cause, times: kind.times }, 'The store failed.')
-    kind.saidAt = now
-    kind.times = 0
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { check, lasting, type StoreCheck } from './check.ts'
+import { appSessionTombstoneSeconds } from './store.ts'
 
 /** What every store of used markers and app sessions must do. */
 export const indexChecks: readonly StoreCheck[] = [
@@ -24,11 +25,14 @@ export const indexChecks: readonly StoreCheck[] = [
       assert.equal(await appSessions.read('id', 3), undefined)
     },
   ),
-  check('app sessions: a deleted one is not revived by a late write', async ({ store }) => {
-    const { appSessions } = store
+  check('app sessions: a deleted one is not revived by a write up to ten minutes late', async (underTest) => {
+    const { appSessions } = underTest.store
     await appSessions.write('id', '1', lasting)
     await appSessions.delete('id')
-    await appSessions.write('id', '2', lasting)
-    assert.equal(await appSessions.read('id', lasting), undefined)
+    for (const seconds of [0, appSessionTombstoneSeconds - 30]) {
+      await underTest.advance(seconds)
+      await appSessions.write('id', '2', lasting)
+      assert.equal(await appSessions.read('id', lasting), undefined)
+    }
   }),
 ]

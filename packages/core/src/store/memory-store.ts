@@ -2,16 +2,17 @@ import { type Clock, systemClock } from '../clock.ts'
 import { ExpiringMap } from './expiring-map.ts'
 import { grantKey, MemoryGrants } from './memory-grants.ts'
 import { MemorySubjects } from './memory-subjects.ts'
-import type {
-  AppSessionStore,
-  SessionDeleteOutcome,
-  SessionStore,
-  SessionWrite,
-  SessionWriteOutcome,
-  Store,
-  UsedMarkerStore,
-  UserStore,
-  VersionedRecord,
+import {
+  type AppSessionStore,
+  appSessionTombstoneSeconds,
+  type SessionDeleteOutcome,
+  type SessionStore,
+  type SessionWrite,
+  type SessionWriteOutcome,
+  type Store,
+  type UsedMarkerStore,
+  type UserStore,
+  type VersionedRecord,
 } from './store.ts'
 
 /** Options of {@link memoryStore}. */
@@ -125,9 +126,6 @@ class MemoryUsers implements UserStore {
   }
 }
 
-/** How long a deleted id stays deleted for writers that began before. */
-const tombstoneSeconds = 600
-
 class MemoryAppSessions implements AppSessionStore {
   readonly #values: ExpiringMap<string>
   readonly #tombstones: ExpiringMap<true>
@@ -148,6 +146,6 @@ class MemoryAppSessions implements AppSessionStore {
 
   async delete(id: string): Promise<void> {
     this.#values.take(id)
-    this.#tombstones.set(id, true, tombstoneSeconds)
+    this.#tombstones.set(id, true, appSessionTombstoneSeconds)
   }
 }

@@ -210,11 +210,17 @@ export interface UserStore {
   ): Promise<'written' | 'moved'>
 }
 
+/** How long the id of a deleted app session stays deleted for writers that began before. */
+export const appSessionTombstoneSeconds: number = 600
+
 /** The app's own session data (`req.session`), as text. */
 export interface AppSessionStore {
   /** Reads the data and renews its time to live at once. */
   read(id: string, idleTtlSeconds: number): Promise<string | undefined>
-  /** Does nothing for an id that was deleted less than ten minutes ago: a slow request revives no ended session. */
+  /**
+   * Does nothing for an id that was deleted less than {@link appSessionTombstoneSeconds} ago: a slow request revives no
+   * ended session.
+   */
   write(id: string, value: string, ttlSeconds: number): Promise<void>
   delete(id: string): Promise<void>
 }
