@@ -4,8 +4,9 @@ import { userKey } from '../session/session-index.ts'
 import { type Session, SessionSlots } from '../session/session-slots.ts'
 import type { GrantRef } from '../store/store.ts'
 import type { Grant } from '../vault/grant.ts'
-import { type Crowd, grantsIn, type Holding, type Run } from './crowd.fixture.ts'
+import { type Crowd, grantsIn } from './crowd.fixture.ts'
 import type { Operation } from './crowd-operations.fixture.ts'
+import type { Holding, Run } from './crowd-run.fixture.ts'
 import { userOf } from './crowd-server.fixture.ts'
 import { keptAccounts } from './kept.ts'
 
@@ -133,12 +134,14 @@ async function listFaults(crowd: Crowd, { grants }: Inventory): Promise<readonly
  * Rule 4: what lives is stored, and what is stored lives. The exceptions:
  * - where a revocation ends the user's whole authorization, a token set that nobody has may live on while another one
  *   of that user is stored, and one that was stored after the revoker's last look at the account's sessions ends along;
+ * - what only a lost answer has named is known to nobody any more and cannot be revoked, nor, where a revocation ends the
+ *   user's whole authorization, can that by it;
  * - what a refresh brought that another token set was faster than is dropped, since the two may be of one family;
  * - a token set from elsewhere is the app's own: where the account is kept already, it is left as it is, and one that
  *   has died while it waited to be imported is found dead when the import is tried again.
  */
 function* serverFaults(
-  { example, other, subject, endedUnseen }: Crowd,
+  { example, other, subject, endedUnseen, unheard }: Crowd,
   { sessions, grants }: Inventory,
 ): Iterable<string> {
   const slots = [subject, ...sessions.map(({ locator }) => locator)]
@@ -152,10 +155,11 @@ function* serverFaults(
     if (!living.includes(token) && !mayBeDead) yield `rule 4: ${token} is stored and dead`
   }
   for (const token of living) {
-    if (stored.includes(token) || isFromElsewhere(token)) continue
+    if (stored.includes(token) || isFromElsewhere(token) || unheard.has(token)) continue
     const isShared = stored.some((one) => userOf(one) === userOf(token))
     const mayNotBeRevoked = other.provider.revocation === 'authorization' && other.living.has(token)
     if (isShared && (mayNotBeRevoked || token.includes('refreshed'))) continue
+    if (mayNotBeRevoked && [...unheard].some((one) => userOf(one) === userOf(token))) continue
     yield `rule 4: ${token} lives and is stored nowhere`
   }
 }

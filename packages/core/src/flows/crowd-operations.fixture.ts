@@ -2,7 +2,8 @@ import { LatchkeyError } from '../errors.ts'
 import { grantOf, type SessionAccount } from '../session/record.ts'
 import { startAt } from '../session/session.fixture.ts'
 import type { Session } from '../session/session-slots.ts'
-import { type Crowd, type Holding, locatorIn } from './crowd.fixture.ts'
+import { type Crowd, locatorIn } from './crowd.fixture.ts'
+import type { Holding } from './crowd-run.fixture.ts'
 import type { Reply } from './http.ts'
 
 /** One thing that somebody of a crowd does. */
@@ -10,6 +11,8 @@ export interface Operation {
   readonly name: string
   /** Ada's account at `other` in her laptop's session, or a provider whose accounts are kept. */
   readonly needs?: 'the account' | 'kept accounts'
+  /** It writes a session, in which its account is from then on. */
+  readonly storesSession?: true
   /** The device on which somebody signs in with Ada's account at `other`. */
   readonly signsInOn?: string
   /** Everything before the step that is raced: what it resolves to is what is raced. */
@@ -97,21 +100,25 @@ const isOfAda = ({ userIds }: Holding): boolean => userIds.includes('ada')
 export const operations: readonly Operation[] = [
   {
     name: 'a sign-in on a new device',
+    storesSession: true,
     signsInOn: 'ada desktop',
     prepare: comesBack({ device: 'ada desktop', from: 'sign-in' }),
   },
   {
     name: 'a sign-in over a session',
+    storesSession: true,
     signsInOn: 'ada laptop',
     prepare: comesBack({ device: 'ada laptop', from: 'sign-in' }),
   },
   {
     name: 'a sign-in by another account',
+    storesSession: true,
     prepare: comesBack({ device: 'ada watch', from: 'sign-in', provider: 'example' }),
   },
-  { name: 'a link', prepare: comesBack({ device: 'ada phone', from: 'link' }) },
+  { name: 'a link', storesSession: true, prepare: comesBack({ device: 'ada phone', from: 'link' }) },
   {
     name: 'a link that another window is faster than',
+    storesSession: true,
     prepare: async (crowd) => {
       const link = await comesBack({ device: 'ada laptop', from: 'link' })(crowd)
       return () => {
@@ -122,10 +129,11 @@ export const operations: readonly Operation[] = [
   },
   {
     name: 'a consent',
+    storesSession: true,
     needs: 'the account',
     prepare: comesBack({ device: 'ada laptop', from: 'consent' }),
   },
-  { name: "Bob's link", prepare: comesBack({ device: 'bob laptop', from: 'link' }) },
+  { name: "Bob's link", storesSession: true, prepare: comesBack({ device: 'bob laptop', from: 'link' }) },
   { name: 'an import', needs: 'kept accounts', prepare: imports },
   { name: 'a refresh', needs: 'the account', prepare: refreshes },
   {

@@ -6,6 +6,7 @@ import { type Command, secrets } from '../session/session.fixture.ts'
 import type { GrantRef, VersionedRecord } from '../store/store.ts'
 import type { Vault } from '../vault/vault.ts'
 import { BindingSealer } from './binding-sealer.fixture.ts'
+import { type Holding, type LosesStore, Run, type Step } from './crowd-run.fixture.ts'
 import { LivingServer, userOf } from './crowd-server.fixture.ts'
 import { type Browser, FlowsFixture } from './flows.fixture.ts'
 import type { Flows } from './routes.ts'
@@ -13,72 +14,11 @@ import type { Flows } from './routes.ts'
 /** Who has Ada's account at `other` when two operations meet. */
 export type Start = 'nobody has it' | 'her laptop has it' | 'all her devices have it'
 
-/** Something that a person was told they have. */
-export interface Holding {
-  readonly device: string
-  /** Whose it may be. */
-  readonly userIds: readonly string[]
-  /** Its session. Absent: an account that is kept without one. */
-  readonly locator?: string
-  /** Ada's account at `other` belongs to it. */
-  readonly hasAccount: boolean
-  /** Since before anything met. */
-  readonly isOld?: true
-}
-
 /** A grant as some command stored it. */
 interface Stored {
   readonly at: number
   readonly ref: GrantRef
   readonly record: VersionedRecord
-}
-
-/** A store command or a request to a server. */
-export interface Step {
-  readonly name: string
-  /** The slot or the server that it is about. */
-  readonly place: string
-  readonly isWrite: boolean
-}
-
-/** One operation that runs, and may be held before one of its steps. */
-export class Run {
-  readonly steps: Step[] = []
-  /** When it last looked at each subject's index. */
-  readonly looks: Map<string, number> = new Map()
-  isHeld = false
-  isDone = false
-  gained: Holding | undefined
-  /** What it was refused with, or failed with. */
-  failure: unknown
-  /** What somebody else does just before it writes a session for the first time. */
-  disturbance: (() => Promise<unknown>) | undefined
-  readonly #holdAt: number
-  #release: () => void = () => {}
-  readonly #released: Promise<void> = new Promise((resolve) => {
-    this.#release = resolve
-  })
-
-  /** @param holdAt the step before which it is held, with whatever else it does at that time. */
-  constructor(holdAt = Number.POSITIVE_INFINITY) {
-    this.#holdAt = holdAt
-  }
-
-  /** True when it makes no difference whether this run comes before or after that step. */
-  commutesWith(step: Step): boolean {
-    return this.steps.every(({ place, isWrite }) => place !== step.place || !(isWrite || step.isWrite))
-  }
-
-  async step(step: Step): Promise<void> {
-    this.steps.push(step)
-    if (this.steps.length <= this.#holdAt) return
-    this.isHeld = true
-    await this.#released
-  }
-
-  release(): void {
-    this.#release()
-  }
 }
 
 /** Ada with three devices and Bob with one, at two servers, on one store. What time passes, its steps pass. */
@@ -94,6 +34,8 @@ export class Crowd {
   readonly endedUnseen: Set<string> = new Set()
   /** Token sets that were deleted with the last session of their account. */
   readonly deleted: Set<string> = new Set()
+  /** Token sets that were deleted, which only a lost answer has said. */
+  readonly unheard: Set<string> = new Set()
   readonly observer: Vault
   readonly #runs = new AsyncLocalStorage<Run>()
   readonly #stored: Stored[] = []
@@ -117,7 +59,10 @@ export class Crowd {
         endedAlong: (token) => this.#endedAlong(client, token),
       }
     }
-    this.fixture.watched.before = (command) => this.#step(stepOf(command))
+    this.fixture.watched.before = async (command) => {
+      await this.#step(stepOf(command))
+      if (this.#runs.getStore()?.isStoreAway(this.fixture.clock.now())) throw new Error('no connection')
+    }
     this.fixture.watched.after = (command, answer) => this.#note(command, answer)
   }
 
@@ -170,8 +115,8 @@ export class Crowd {
   }
 
   /** Begins an operation. */
-  start(operate: () => Promise<Holding | undefined>, holdAt?: number): Run {
-    const run = new Run(holdAt)
+  start(operate: () => Promise<Holding | undefined>, holdAt?: number, losesStore?: LosesStore): Run {
+    const run = new Run(holdAt, losesStore)
     const ended = this.#runs.run(run, operate)
     void ended
       .then(
@@ -235,6 +180,17 @@ export class Crowd {
       if (name === 'grants.create') this.#waiting.add(ref.slot)
       else if (!this.#waiting.has(ref.slot)) this.#stored.push({ at: this.#at, ref, record })
     }
+    if (name !== 'sessions.write' || !this.#runs.getStore()?.wroteSession(this.fixture.clock.now())) return
+    // The arguments and the answer of the ports' method.
+    const [slot, { deleteGrants }] = args as Parameters<FlowsFixture['store']['sessions']['write']>
+    const { deletedGrants } = answer as Awaited<ReturnType<FlowsFixture['store']['sessions']['write']>> & {
+      readonly outcome: 'written'
+    }
+    for (const [index, record] of deletedGrants.entries()) {
+      const token = record && this.tokenIn({ slot, id: deleteGrants[index] ?? '' }, record)
+      if (token !== undefined) this.unheard.add(token)
+    }
+    throw new Error('no answer')
   }
 
   #endedAlong(client: LivingServer, token: string): void {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
 import type { Provider } from '../protocol/provider.ts'
-import { Crowd, type Run, type Start } from './crowd.fixture.ts'
+import { Crowd, type Start } from './crowd.fixture.ts'
 import { audit } from './crowd-audit.fixture.ts'
 import { type Operation, operations } from './crowd-operations.fixture.ts'
+import type { LosesStore, Run } from './crowd-run.fixture.ts'
 
 /** What becomes of Ada's account at `other`, and how far it has come when two operations meet. */
 const settings: readonly (readonly [string, Partial<Provider>, readonly Start[]])[] = [
@@ -25,6 +26,8 @@ const settings: readonly (readonly [string, Partial<Provider>, readonly Start[]]
 
 /** Longer than anything here waits for. */
 const mostSeconds = 30
+/** By then whatever is tried again has met a store that is back. */
+const settleSeconds = 20
 
 interface Met {
   readonly first: Run
@@ -43,9 +46,10 @@ async function meet(
   crowd: Crowd,
   pair: readonly [Operation, Operation],
   holdAt: number,
+  losesStore?: LosesStore,
 ): Promise<Met | undefined> {
   const prepared = [await pair[0].prepare(crowd), await pair[1].prepare(crowd)] as const
-  const first = crowd.start(prepared[0], holdAt)
+  const first = crowd.start(prepared[0], holdAt, losesStore)
   await until(crowd, () => first.isHeld || first.isDone)
   // One after the other is what the same two do the other way round, where the first one is held before it begins.
   if (!first.isHeld && first.isDone) return undefined
@@ -56,6 +60,8 @@ async function meet(
   const stepsSoFar = second.steps.length
   first.release()
   await until(crowd, () => first.isDone && second.isDone)
+  // What an outage cut off is done after it.
+  if (first.hasLostStore) await crowd.fixture.clock.advance(settleSeconds)
   await crowd.flows.close()
   await crowd.fixture.vault.close()
   for (const { gained } of [first, second]) if (gained !== undefined) crowd.holdings.push(gained)
@@ -119,24 +125,46 @@ const pairs = operations.flatMap((first) =>
   operations.map((second) => [`${first.name} and ${second.name}`, [first, second] as const] as const),
 )
 
-describe('two operations that meet', () => {
-  it.each(pairs)('%s leave nothing behind and lose nothing', async (name, pair) => {
-    const met: Met[] = []
-    const findings: string[] = []
-    for (const [kind, provider, starts] of settings) {
-      for (const start of starts.filter((one) => arePossible(pair, provider, one))) {
-        const crowd = await gathered(kind, provider, start)
-        for (let holdAt: number | undefined = 0; holdAt !== undefined; ) {
-          const outcome: Met | undefined = await meet(await crowd.copy(), pair, holdAt)
-          if (outcome === undefined) break
-          met.push(outcome)
-          findings.push(...outcome.findings.map((finding) => `${name}, ${kind}, ${start}, ${finding}`))
-          holdAt = outcome.nextHoldAt
-        }
+/** Every way for the two to meet, until the first one is done before it would be held. */
+async function meetings(
+  name: string,
+  pair: readonly [Operation, Operation],
+  losesStore?: LosesStore,
+): Promise<readonly Met[]> {
+  const met: Met[] = []
+  for (const [kind, provider, starts] of settings) {
+    for (const start of starts.filter((one) => arePossible(pair, provider, one))) {
+      const crowd = await gathered(kind, provider, start)
+      for (let holdAt: number | undefined = 0; holdAt !== undefined; ) {
+        const outcome: Met | undefined = await meet(await crowd.copy(), pair, holdAt, losesStore)
+        if (outcome === undefined) break
+        const findings = outcome.findings.map((finding) => `${name}, ${kind}, ${start}, ${finding}`)
+        met.push({ ...outcome, findings })
+        holdAt = outcome.nextHoldAt
       }
     }
-    expect(findings).toEqual([])
+  }
+  return met
+}
+
+describe('two operations that meet', () => {
+  it.each(pairs)('%s leave nothing behind and lose nothing', async (name, pair) => {
+    const met = await meetings(name, pair)
+    expect(met.flatMap(({ findings }) => findings)).toEqual([])
     expect(met.filter(({ first }) => first.failure === undefined).length).toBeGreaterThan(0)
     expect(met.filter(({ second }) => second.failure === undefined).length).toBeGreaterThan(0)
   })
 })
+
+const storing = pairs.filter(([, [first]]) => first.storesSession)
+
+describe.each(['before the answer', 'after the answer'] as const)(
+  'two operations that meet while the store goes away for the first, which has written its session, %s',
+  (losesStore) => {
+    it.each(storing)('%s leave nothing behind and lose nothing', async (name, pair) => {
+      const met = await meetings(name, pair, losesStore)
+      expect(met.flatMap(({ findings }) => findings)).toEqual([])
+      expect(met.filter(({ first }) => first.hasLostStore).length).toBeGreaterThan(0)
+    })
+  },
+)

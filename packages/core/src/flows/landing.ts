@@ -28,8 +28,6 @@ export class Landing {
   readonly #leftOver = new Set<TokenSet>()
   readonly #ended: EndedGrant[] = []
   #isStored = false
-  /** The token set that the session has in its slot. Others may have the same refresh token. */
-  #inUse: TokenSet | undefined
   /** No grant stood there before. */
   #isFirst = false
   #memberId = ''
@@ -58,7 +56,7 @@ export class Landing {
 
   /** Gets what is to be done once the store is back. */
   readonly later = (work: () => Promise<void>): void => {
-    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(this.#inUse))
+    const done = whenStoreIsBack(this.#context, work).then(() => this.#revokeEnded(undefined))
     void this.#context.background.track(done)
   }
 
@@ -66,8 +64,8 @@ export class Landing {
   settle(): void {
     const { client, code } = this.#redeemed
     // Some servers issue the same refresh token again. In its subject's slot ours was what ended.
-    this.#inUse = ownerOf(client) === 'session' ? code.tokens : undefined
-    this.#revokeEnded(this.#inUse)
+    const inUse = ownerOf(client) === 'session' ? code.tokens : undefined
+    this.#revokeEnded(inUse)
     this.#discardLeftOver()
   }
 

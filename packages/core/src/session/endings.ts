@@ -2,7 +2,13 @@ import { isStoreAway } from '../store/ask-again.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { VersionedRecord } from '../store/store.ts'
 import { type Aftermath, type EndedGrant, LeftPlaces } from './left-places.ts'
-import { type SessionAccount, type SessionRecord, subjectGrantId, subjectRef } from './record.ts'
+import {
+  type Membership,
+  type SessionAccount,
+  type SessionRecord,
+  subjectGrantId,
+  subjectRef,
+} from './record.ts'
 import { locatorOf, type Place, type SessionIndex, userKey } from './session-index.ts'
 import type { Session, SessionSlots } from './session-slots.ts'
 import { type Settled, settleAll } from './settle-all.ts'
@@ -73,12 +79,20 @@ export class SessionEndings {
   }
 
   /**
-   * Ends a session that was written, perhaps, and what it has replaced then.
+   * Ends a session that was written, perhaps, and whose cookie nobody gets, and what it has replaced then. Returns what
+   * stands in its slot afterwards: others may have gone on from there.
    * @throws {LatchkeyError} `store_unavailable`: can be repeated.
    */
-  async takeBack(replacement: Replacement, aftermath: Aftermath): Promise<readonly EndedGrant[]> {
-    const ended = await this.#endOnce(replacement.after, aftermath)
-    return ended === 'moved' ? [] : [...ended, ...(await this.replaced(replacement, [], aftermath))]
+  async takeBack(
+    { before, after: { locator, record } }: Replacement,
+    aftermath: Aftermath,
+  ): Promise<Session | undefined> {
+    const isMeant = ({ secretDigest }: SessionRecord): boolean => secretDigest === record.secretDigest
+    const end = (session: Session) => this.#endForGood(session, aftermath)
+    aftermath.ended((await this.#endIfMeant(locator, isMeant, end)) ?? [])
+    const standing = await this.#slots.peek(locator)
+    aftermath.ended(await this.gone(before, standing, aftermath))
+    return standing
   }
 
   /**
@@ -113,17 +127,25 @@ export class SessionEndings {
     isMeant: (account: SessionAccount, record: SessionRecord) => boolean,
     aftermath?: Aftermath,
   ): Promise<readonly EndedGrant[] | undefined> {
+    let perhapsRemoved: SessionAccount | undefined
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const current = await this.#slots.peek(locator)
       const account = current?.record.accounts.find((one) => isMeant(one, current.record))
-      if (current === undefined || account === undefined) return undefined
+      if (current === undefined || account === undefined)
+        return perhapsRemoved && this.#places.leaveSubjects(locator, [perhapsRemoved], [], aftermath)
       const { accounts } = current.record
       const record = { ...current.record, accounts: accounts.filter((one) => one !== account) }
       const deleteGrants = account.owner === 'session' ? [account.grantId] : []
       const next = this.#slots.seal(locator, record)
-      const written = await this.#slots.write({ current, next, putGrants: [], deleteGrants, isVisit: false })
+      const written = await this.#slots
+        .write({ current, next, putGrants: [], deleteGrants, isVisit: false })
+        .catch((error: unknown) => {
+          if (isStoreAway(error)) aftermath?.later(() => this.#leaveIfRemoved(locator, account, aftermath))
+          throw error
+        })
       if (written.outcome === 'written')
         return this.#places.leaveSubjects(locator, [account], written.deletedGrants, aftermath)
+      if (written.isUnsure) perhapsRemoved = account
     }
     throw storeUnavailable('contended')
   }
@@ -144,6 +166,20 @@ export class SessionEndings {
     if (membership.id !== after.record.membership.id)
       await this.#places.leave({ key: userKey(userId), membership }, aftermath)
     return this.#places.leaveSubjects(before.locator, accounts, deletedGrants, aftermath)
+  }
+
+  /** What ended with a session of which nobody knows what has replaced it, up to what stands in its slot now. */
+  async gone(
+    before: Session | undefined,
+    standing: Session | undefined,
+    aftermath: Aftermath,
+  ): Promise<readonly EndedGrant[]> {
+    if (before === undefined) return []
+    const { userId, membership, accounts } = before.record
+    if (!hasPlace(standing, membership))
+      await this.#places.leave({ key: userKey(userId), membership }, aftermath)
+    const left = accounts.filter((one) => one.membership && !hasPlace(standing, one.membership))
+    return this.#places.leaveSubjects(before.locator, left, [], aftermath)
   }
 
   /**
@@ -173,6 +209,12 @@ export class SessionEndings {
     throw storeUnavailable('contended')
   }
 
+  async #leaveIfRemoved(locator: string, account: SessionAccount, aftermath: Aftermath): Promise<void> {
+    if (account.membership === undefined || hasPlace(await this.#slots.peek(locator), account.membership))
+      return
+    aftermath.ended(await this.#places.leaveSubjects(locator, [account], [], aftermath))
+  }
+
   /** Where nobody knows whether it was deleted, the indexes are told once it is seen to be gone. */
   async #endForGood(
     session: Session,
@@ -200,4 +242,11 @@ export class SessionEndings {
     if (deleted.outcome === 'moved') return 'moved'
     return this.#places.leaveAll(session, deleted.deletedGrants, aftermath)
   }
+}
+
+/** True for a place in an index that a session has. */
+export function hasPlace(session: Session | undefined, { id }: Pick<Membership, 'id'>): boolean {
+  if (session === undefined) return false
+  const { membership, accounts } = session.record
+  return membership.id === id || accounts.some((account) => account.membership?.id === id)
 }

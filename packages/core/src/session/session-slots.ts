@@ -45,7 +45,11 @@ export type SlotOutcome =
       readonly outcome: 'written'
       readonly deletedGrants: readonly (VersionedRecord | undefined)[]
     }
-  | { readonly outcome: 'moved' }
+  | {
+      readonly outcome: 'moved'
+      /** An answer was lost before this one: it may have been written all the same, and have been changed since. */
+      readonly isUnsure: boolean
+    }
 
 /** Session records in the store: sealed on the way in, opened and refused past their time on the way out. */
 export class SessionSlots {
@@ -87,7 +91,7 @@ export class SessionSlots {
   }
 
   /** Changes a slot, if what stands there is what the change was made for. */
-  write(change: SlotChange): Promise<SlotOutcome> {
+  async write(change: SlotChange): Promise<SlotOutcome> {
     const { current, next, putGrants, deleteGrants, isVisit, patienceSeconds } = change
     const { locator, record } = next.session
     const write = {
@@ -97,8 +101,16 @@ export class SessionSlots {
       putGrants,
       deleteGrants,
     }
-    const ask = (): Promise<SessionWriteOutcome> => this.#store.write(locator, write)
-    return patienceSeconds === undefined ? askAgain(ask) : askPatiently(this.#clock, patienceSeconds, ask)
+    let isUnsure = false
+    const ask = (): Promise<SessionWriteOutcome> =>
+      this.#store.write(locator, write).catch((error: unknown) => {
+        isUnsure = true
+        throw error
+      })
+    const asking =
+      patienceSeconds === undefined ? askAgain(ask) : askPatiently(this.#clock, patienceSeconds, ask)
+    const written = await asking
+    return written.outcome === 'moved' ? { ...written, isUnsure } : written
   }
 
   /** Deletes the session as it stood, with the named grants of its slot. */

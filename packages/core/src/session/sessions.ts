@@ -6,13 +6,14 @@ import type { Logger } from '../log.ts'
 import { isStoreAway } from '../store/ask-again.ts'
 import { storeUnavailable } from '../store/guarded-store.ts'
 import type { Store } from '../store/store.ts'
-import { type Arrival, accountsWith, arrivalOf, isSameAccount, placeOf } from './arrival.ts'
+import { accountsWith, arrivalOf, isSameAccount, placeOf } from './arrival.ts'
 import type { CookieSettings } from './cookie.ts'
-import { type Replacement, SessionEndings } from './endings.ts'
+import { hasPlace, SessionEndings } from './endings.ts'
 import type { Aftermath } from './left-places.ts'
 import type { SessionRecord } from './record.ts'
-import { newMember, type Place, SessionIndex, userKey } from './session-index.ts'
+import { newMember, SessionIndex, userKey } from './session-index.ts'
 import { type Session, SessionSlots } from './session-slots.ts'
+import { type Attempt, type SessionChange, SessionWrites, secondsLeft } from './session-writes.ts'
 import type { Addition, SignedIn, SignIn } from './sign-in.ts'
 import { isProved, newSecret, SignInCookie, secretDigest } from './sign-in-cookie.ts'
 
@@ -30,13 +31,6 @@ export interface SessionSettings {
   readonly cookie: CookieSettings
 }
 
-/** What a sign-in has left in the store so far. */
-interface Attempt {
-  readonly places: Place[]
-  /** A session that was written, perhaps. */
-  unsettled: Replacement | undefined
-}
-
 /** What {@link Sessions} works with. The store turns its failures into `store_unavailable`. */
 export interface SessionParts {
   readonly store: Pick<Store, 'sessions' | 'subjects'>
@@ -47,8 +41,6 @@ export interface SessionParts {
 }
 
 const nobody: Promise<undefined> = Promise.resolve(undefined)
-/** So long a browser with a session waits for a store that is away: half of a sign-in would sign it out. */
-const patienceSeconds = 15
 /** How often a sign-in starts over because another one of the same browser was faster. */
 const writeAttempts = 4
 
@@ -58,6 +50,7 @@ export class Sessions {
   readonly endings: SessionEndings
   readonly #slots: SessionSlots
   readonly #index: SessionIndex
+  readonly #writes: SessionWrites
   readonly #clock: Clock
   readonly #settings: SessionSettings
   readonly #cookie: SignInCookie
@@ -67,6 +60,7 @@ export class Sessions {
     this.#slots = new SessionSlots({ store: store.sessions, sealer, clock, log, idleSeconds })
     this.#index = new SessionIndex(store.subjects, log)
     this.endings = new SessionEndings(this.#slots, this.#index, absoluteSeconds)
+    this.#writes = new SessionWrites(this.#slots, this.endings, clock)
     this.#clock = clock
     this.#settings = settings
     this.#cookie = new SignInCookie(settings.cookie, log)
@@ -148,8 +142,9 @@ export class Sessions {
     } catch (error) {
       const { ended, later } = aftermath
       await this.#nowOrLater(later, async () => {
-        if (attempt.unsettled !== undefined) ended(await this.endings.takeBack(attempt.unsettled, aftermath))
-        ended(await this.endings.giveBack(attempt.places))
+        const standing = attempt.unsettled && (await this.endings.takeBack(attempt.unsettled, aftermath))
+        const places = attempt.places.filter(({ member }) => !hasPlace(standing, member))
+        ended(await this.endings.giveBack(places))
       })
       throw error
     }
@@ -208,34 +203,11 @@ export class Sessions {
     return this.#write({ current, record: next, arrival, ended, later }, secret, attempt)
   }
 
-  async #write(
-    change: Aftermath & {
-      readonly current: Session | undefined
-      readonly record: SessionRecord
-      readonly arrival: Arrival
-    },
-    secret: string,
-    attempt: Attempt,
-  ): Promise<SignedIn | 'moved'> {
-    const { current, record, arrival, ended } = change
-    const { locator, sealed } = arrival
-    const replaced = current?.record.accounts.filter((one) => !record.accounts.includes(one)) ?? []
-    const next = this.#slots.seal(locator, record)
-    const replacement = { before: current, after: next.session, accounts: replaced }
-    attempt.unsettled = replacement
-    const written = await this.#slots.write({
-      current,
-      next,
-      putGrants: sealed === undefined ? [] : [{ ...sealed, ttlSeconds: this.#grantSeconds(record) }],
-      deleteGrants: replaced.filter(({ owner }) => owner === 'session').map(({ grantId }) => grantId),
-      isVisit: true,
-      ...(current && { patienceSeconds }),
-    })
-    attempt.unsettled = undefined
-    if (written.outcome === 'moved') return 'moved'
-    ended(await this.endings.replaced(replacement, written.deletedGrants, change))
-    const setCookie = this.#cookie.write({ locator, secret }, this.#cookieSeconds(record))
-    return { session: next.session, setCookie }
+  async #write(change: SessionChange, secret: string, attempt: Attempt): Promise<SignedIn | 'moved'> {
+    const session = await this.#writes.write(change, attempt)
+    if (session === 'moved') return 'moved'
+    const { locator, record } = session
+    return { session, setCookie: this.#cookie.write({ locator, secret }, this.#cookieSeconds(record)) }
   }
 
   /**
@@ -262,13 +234,8 @@ export class Sessions {
     return haveEnded.includes(true)
   }
 
-  /** A session in use need not use its grants, so they live as long as it may at most. */
-  #grantSeconds({ expiresAt }: SessionRecord): number {
-    return Math.max(1, Math.ceil(expiresAt - this.#clock.now()))
-  }
-
   #cookieSeconds(record: SessionRecord): number {
-    return Math.min(this.#settings.absoluteSeconds, this.#grantSeconds(record))
+    return Math.min(this.#settings.absoluteSeconds, secondsLeft(record, this.#clock))
   }
 }
 
