@@ -22,7 +22,11 @@ async function runDemo(processes) {
 function startApp(processes, redis, interrupted) {
   return new Promise((resolve, reject) => {
     const app = spawn(nodeBinary(), [join(root, 'examples', 'demo', 'start.ts')], {
-      env: environment({ DEMO_PROCESSES: String(processes), ...(redis && { REDIS_URL: redis.url }) }),
+      env: environment({
+        DEMO_PROCESSES: String(processes),
+        // What is in there ends with it.
+        ...(redis && { REDIS_URL: redis.url, DEMO_REDIS_IS_PRIVATE: '1' }),
+      }),
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })
     interrupted.passTo((signal) => app.kill(signal))

@@ -4,7 +4,7 @@ import { LatchkeyError, latchkey } from '@latchkey/express'
 import express, { type Request } from 'express'
 import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
-import { demoExbo, demoSpotify } from './providers.ts'
+import { type DemoProvider, demoExbo, demoSpotify } from './providers.ts'
 import { type AppIsReady, appSettings } from './settings.ts'
 import { demoStore } from './store.ts'
 import { type AccountView, accountPage, type CallResult, welcomePage } from './views.ts'
@@ -72,11 +72,14 @@ app.get('/', async (req, res) => {
     return
   }
   const { user } = req.oauth
-  const accounts = await Promise.all(req.oauth.accounts.map(viewOf))
-  const addable = providers.filter(({ preset }) =>
-    accounts.every(({ provider }) => provider.preset.id !== preset.id),
-  )
-  res.send(accountPage({ user, accounts, addable, lastCall, lastJob, place }))
+  const views = await Promise.all(req.oauth.accounts.map(viewOf))
+  const accounts = views.filter((view) => view !== undefined)
+  const isMissing = ({ preset }: DemoProvider): boolean =>
+    accounts.every(({ provider }) => provider.preset.id !== preset.id)
+  const had = (provider: DemoProvider): boolean =>
+    req.oauth.accounts.some((account) => account.provider === provider.preset.id)
+  const addable = providers.filter(isMissing)
+  res.send(accountPage({ user, accounts, addable, ended: addable.filter(had), lastCall, lastJob, place }))
 })
 
 // One more account for whoever is signed in. A form proves that it is wanted.
@@ -126,8 +129,18 @@ for (const [path, calls] of [['/call', 1] as const, ['/call-50', 50] as const]) 
 
 app.use(auth.errorHandler)
 
-/** What the page shows of one account: live data, and how its token is doing. */
-async function viewOf(account: Request['oauth']['accounts'][number]): Promise<AccountView> {
+type Account = Request['oauth']['accounts'][number]
+
+/** What the page shows of one account; `undefined` when its authorization has ended: the page offers to add it anew. */
+async function viewOf(account: Account): Promise<AccountView | undefined> {
+  return liveView(account).catch((error: unknown) => {
+    if (LatchkeyError.is(error) && error.code === 'login_required') return undefined
+    throw error
+  })
+}
+
+/** Live data, and how the token is doing. */
+async function liveView(account: Account): Promise<AccountView> {
   const provider = providerOf(account.provider)
   const reply = await account.fetch(provider.url)
   const rows = reply.ok ? provider.rows(await reply.json()) : []
