@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { benchHelp } from './bench-options.mjs'
 import { provideRedis, redisCommand } from './redis.mjs'
 import { setUp } from './setup.mjs'
 import { environment, Failure, fail, root, tool } from './workspace.mjs'
@@ -36,12 +37,18 @@ function startBench(redisPath) {
   })
 }
 
-try {
+/** Installs and builds what is missing first. Resolves to the exit code. */
+async function runBench() {
   await setUp()
   const redisPath = await provideRedis()
   if (redisPath === undefined)
     throw new Failure(`The benchmarks need redis-server. Install it with: ${redisCommand}`)
-  process.exitCode = await startBench(redisPath)
+  return startBench(redisPath)
+}
+
+try {
+  if (process.argv.includes('--help')) console.log(benchHelp)
+  else process.exitCode = await runBench()
 } catch (error) {
   fail(error)
 }

@@ -25,7 +25,8 @@ function startApp({ processes, framework, redis }, interrupted) {
       env: environment({
         DEMO_PROCESSES: String(processes),
         DEMO_FRAMEWORK: framework,
-        ...(redis && { REDIS_URL: redis.url }),
+        // What is in there ends with it.
+        ...(redis && { REDIS_URL: redis.url, DEMO_REDIS_IS_PRIVATE: '1' }),
       }),
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })

@@ -1,5 +1,5 @@
 import { type Account, LatchkeyError } from '@latchkey/core'
-import { demoExbo, demoSpotify } from './providers.ts'
+import { type DemoProvider, demoExbo, demoSpotify } from './providers.ts'
 import { appSettings } from './settings.ts'
 import { demoStore } from './store.ts'
 import type { AccountView, CallResult } from './views.ts'
@@ -21,8 +21,31 @@ export const safetyHeaders = {
   'X-Content-Type-Options': 'nosniff',
 } as const
 
-/** What the page shows of one account: live data, and how its token is doing. */
-export async function viewOf(account: Account): Promise<AccountView> {
+/** What the page shows of somebody's accounts, and which can be added; `ended` are those to add anew. */
+export async function viewOfAccounts(mine: readonly Account[]): Promise<{
+  readonly accounts: readonly AccountView[]
+  readonly addable: readonly DemoProvider[]
+  readonly ended: readonly DemoProvider[]
+}> {
+  const views = await Promise.all(mine.map(viewOf))
+  const accounts = views.filter((view) => view !== undefined)
+  const addable = providers.filter(({ preset }) =>
+    accounts.every(({ provider }) => provider.preset.id !== preset.id),
+  )
+  const ended = addable.filter(({ preset }) => mine.some(({ provider }) => provider === preset.id))
+  return { accounts, addable, ended }
+}
+
+/** `undefined` when the account's authorization has ended. */
+async function viewOf(account: Account): Promise<AccountView | undefined> {
+  return liveView(account).catch((error: unknown) => {
+    if (LatchkeyError.is(error) && error.code === 'login_required') return undefined
+    throw error
+  })
+}
+
+/** Live data, and how the token is doing. */
+async function liveView(account: Account): Promise<AccountView> {
   const provider = providerOf(account.provider)
   const reply = await account.fetch(provider.url)
   const rows = reply.ok ? provider.rows(await reply.json()) : []

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type PresetOverrides, startExbo, startSpotify } from '@latchkey/testing'
+import { PlainFailure } from './plain-failure.ts'
 
 /** An emulated provider, as an app process has to know it. */
 export interface EmulatedProvider {
@@ -18,16 +19,16 @@ export type EmulatedProviders = Readonly<Partial<Record<'spotify' | 'exbo', Emul
 
 type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>
 
-/** How long the emulators' access tokens live: short, so that a visitor sees refreshes happen. */
-const tokenSeconds = Number(process.env.DEMO_TOKEN_SECONDS || 30)
-
 /**
  * Starts the providers that the environment names no client of: once, in this process, for all app processes. With
  * `SPOTIFY_CLIENT_ID` or `EXBO_CLIENT_ID` that provider is the real one.
+ *
+ * @throws {PlainFailure} when `DEMO_TOKEN_SECONDS` is no number of seconds
  */
 export async function startEmulators(
   baseUrl: string,
 ): Promise<{ readonly emulated: EmulatedProviders; readonly close: () => Promise<void> }> {
+  const tokenSeconds = tokenSecondsToUse()
   const options = { accessTokenLifetimeSeconds: tokenSeconds }
   const started = {
     ...(!hasCredentials('SPOTIFY') && { spotify: await startSpotify(options) }),
@@ -48,7 +49,7 @@ export async function startEmulators(
   const counterOrigin = `http://127.0.0.1:${(counter.address() as AddressInfo).port}`
   const entries = Object.entries(started).map(([id, emulator]) => [
     id,
-    described(emulator, `${counterOrigin}/${id}`),
+    described(emulator, tokenSeconds, `${counterOrigin}/${id}`),
   ])
   return {
     emulated: Object.fromEntries(entries),
@@ -60,7 +61,16 @@ export async function startEmulators(
   }
 }
 
-function described(emulator: Emulator, tokenRequestsUrl: string): EmulatedProvider {
+/** How long the emulators' access tokens live: short, so that a visitor sees refreshes happen. */
+function tokenSecondsToUse(): number {
+  const seconds = Number(process.env.DEMO_TOKEN_SECONDS || 30)
+  if (Number.isInteger(seconds) && seconds > 0) return seconds
+  throw new PlainFailure(
+    'DEMO_TOKEN_SECONDS must be a whole number of seconds from 1 up: DEMO_TOKEN_SECONDS=60 npm run demo',
+  )
+}
+
+function described(emulator: Emulator, tokenSeconds: number, tokenRequestsUrl: string): EmulatedProvider {
   const { presetOverrides, apiOrigin, as } = emulator
   return {
     presetOverrides,

@@ -6,14 +6,7 @@ const longestWaitMs = 5_000
 /** The Redis that `url` leads to, for people: version and address, without user name and password. */
 export async function describeRedis(url: string): Promise<string> {
   const address = addressOf(url)
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    retryStrategy: () => null,
-    connectTimeout: longestWaitMs,
-    commandTimeout: longestWaitMs,
-    maxRetriesPerRequest: 0,
-    enableReadyCheck: false,
-  })
+  const redis = impatientClient(url)
   let reason: unknown
   redis.on('error', (error) => {
     reason = error
@@ -30,6 +23,34 @@ export async function describeRedis(url: string): Promise<string> {
   } finally {
     redis.disconnect()
   }
+}
+
+/** Deletes every key that begins with `prefix`; says so when it cannot. */
+export async function forgetKeys(url: string, prefix: string): Promise<void> {
+  const redis = impatientClient(url).on('error', () => {})
+  try {
+    await redis.connect()
+    for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 1_000 }) as AsyncIterable<
+      string[]
+    >)
+      if (keys.length > 0) await redis.unlink(keys)
+  } catch {
+    console.error(`The keys ${prefix}* are left in Redis until their times to live end.`)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** One that gives up soon, and does not try again. */
+function impatientClient(url: string): Redis {
+  return new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    connectTimeout: longestWaitMs,
+    commandTimeout: longestWaitMs,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+  })
 }
 
 /** The part of the URL that may be shown. What is no address may be a password: it is not repeated. */

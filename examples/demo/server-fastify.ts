@@ -15,7 +15,7 @@ import {
   store,
   storeName,
   users,
-  viewOf,
+  viewOfAccounts,
 } from './app-parts.ts'
 import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
@@ -73,11 +73,8 @@ app.get('/', async (request, reply) => {
     return welcomePage({ buttons: auth.buttons(), providers, knownUsers: known.length, lastJob, place })
   }
   const { user } = request.oauth
-  const accounts = await Promise.all(request.oauth.accounts.map(viewOf))
-  const addable = providers.filter(({ preset }) =>
-    accounts.every(({ provider }) => provider.preset.id !== preset.id),
-  )
-  return accountPage({ user, accounts, addable, lastCall, lastJob, place })
+  const shown = await viewOfAccounts(request.oauth.accounts)
+  return accountPage({ user, ...shown, lastCall, lastJob, place })
 })
 
 const signedIn = { onRequest: auth.requireLogin() }

@@ -13,7 +13,7 @@ import {
   store,
   storeName,
   users,
-  viewOf,
+  viewOfAccounts,
 } from './app-parts.ts'
 import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
@@ -72,11 +72,8 @@ app.get('/', async (req, res) => {
     return
   }
   const { user } = req.oauth
-  const accounts = await Promise.all(req.oauth.accounts.map(viewOf))
-  const addable = providers.filter(({ preset }) =>
-    accounts.every(({ provider }) => provider.preset.id !== preset.id),
-  )
-  res.send(accountPage({ user, accounts, addable, lastCall, lastJob, place }))
+  const shown = await viewOfAccounts(req.oauth.accounts)
+  res.send(accountPage({ user, ...shown, lastCall, lastJob, place }))
 })
 
 // One more account for whoever is signed in. A form proves that it is wanted.

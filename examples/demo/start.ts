@@ -3,7 +3,7 @@ import { AppProcesses } from './app-processes.ts'
 import { Balancer } from './balancer.ts'
 import { startEmulators } from './emulators.ts'
 import { PlainFailure } from './plain-failure.ts'
-import { describeRedis } from './redis-address.ts'
+import { describeRedis, forgetKeys } from './redis-address.ts'
 import { type AppIsReady, type AppSettings, portToUse } from './settings.ts'
 
 /** What has been started, and how each is ended: the last one first. */
@@ -23,9 +23,12 @@ async function start(): Promise<void> {
   const { emulated, close } = await startEmulators(baseUrl)
   started.push(close)
   if (isStopping) return
+  const { keyPrefix, isOfThisStart } = namesInRedis()
+  if (redisUrl && isOfThisStart && !process.env.DEMO_REDIS_IS_PRIVATE)
+    started.push(() => forgetKeys(redisUrl, keyPrefix))
   processes = new AppProcesses(
     {
-      ...{ baseUrl, port: 0, emulated, keyPrefix: keyPrefix() },
+      ...{ baseUrl, port: 0, emulated, keyPrefix },
       processes: Number(process.env.DEMO_PROCESSES || 1),
       framework: process.env.DEMO_FRAMEWORK === 'fastify' ? 'fastify' : 'express',
       ...(redisUrl && { redisUrl }),
@@ -40,13 +43,13 @@ async function start(): Promise<void> {
 }
 
 /**
- * A secret of its own for each start, unless there is one. Records of earlier starts cannot be opened without theirs,
- * so each start then has its own part of Redis.
+ * What every key begins with. Each start makes a secret of its own, unless there is one. Records of earlier starts cannot
+ * be opened without theirs, so each start then has its own part of Redis, which is of no use after it.
  */
-function keyPrefix(): string {
-  if (process.env.LATCHKEY_SECRET) return 'latchkey-demo:'
+function namesInRedis(): { readonly keyPrefix: string; readonly isOfThisStart: boolean } {
+  if (process.env.LATCHKEY_SECRET) return { keyPrefix: 'latchkey-demo:', isOfThisStart: false }
   process.env.LATCHKEY_SECRET = randomBytes(32).toString('base64url')
-  return `latchkey-demo:${randomBytes(4).toString('hex')}:`
+  return { keyPrefix: `latchkey-demo:${randomBytes(4).toString('hex')}:`, isOfThisStart: true }
 }
 
 /** What a visitor needs to know before the first click. */

@@ -36,6 +36,8 @@ export interface UserView {
   readonly accounts: readonly AccountView[]
   /** Providers that the user has no account of here. */
   readonly addable: readonly DemoProvider[]
+  /** Those of them that the user had an account of: its authorization has ended. */
+  readonly ended: readonly DemoProvider[]
   readonly lastCall: CallResult | undefined
   readonly lastJob: readonly JobLine[] | undefined
   readonly place: Place
@@ -96,9 +98,10 @@ export function welcomePage(view: {
 }
 
 /** The page of a signed-in user: who, what the APIs say, and how the token is doing. */
-export function accountPage({ user, accounts, addable, lastCall, lastJob, place }: UserView): string {
+export function accountPage({ user, accounts, addable, ended, lastCall, lastJob, place }: UserView): string {
   const name = user.name ?? user.id
   const main = accounts.find(({ provider }) => provider.preset.id === user.provider) ?? accounts[0]
+  const { name: signedInWith } = (main?.provider ?? ended[0])?.preset ?? { name: user.provider }
   return page(
     name,
     place,
@@ -108,13 +111,14 @@ export function accountPage({ user, accounts, addable, lastCall, lastJob, place 
           ${avatar(user, name)}
           <div>
             <h1 id="name">${escapeHtml(name)}</h1>
-            <p>Signed in with ${escapeHtml(main?.provider.preset.name ?? user.provider)}</p>
+            <p>Signed in with ${escapeHtml(signedInWith)}</p>
           </div>
           ${actions([button('/logout', 'Sign out', 'quiet'), button('/everywhere', 'Sign out everywhere', 'quiet')])}
         </div>
         ${main === undefined ? '' : tokenPanel(main, lastCall, place)}
         <h2>Accounts</h2>
         <ul class="rows">${accounts.map((account) => accountLine(account, main)).join('')}</ul>
+        ${ended.length === 0 ? '' : endedNote(ended)}
         ${actions([
           ...addable.map(addButton),
           ...(accounts.some(({ more }) => more === 'missing')
@@ -150,6 +154,12 @@ function accountLine({ provider, status }: AccountView, main: AccountView | unde
   const detail = isMain ? 'the one you signed in with' : `refreshed ${count}`
   const disconnect = isMain ? '' : button(`/accounts/${id}/disconnect`, `Disconnect ${name}`, 'quiet')
   return `<li class="with-action"><strong>${escapeHtml(name)}</strong> <span>${detail}</span>${disconnect}</li>`
+}
+
+function endedNote(providers: readonly DemoProvider[]): string {
+  const emulated = providers.some(({ emulator }) => emulator !== undefined)
+  const why = emulated ? ' An emulated provider forgets all authorizations when the demo ends.' : ''
+  return `<p class="note" data-ended>The authorization of ${names(providers)} has ended: add the account anew.${why}</p>`
 }
 
 function addButton({ preset: { id, name } }: DemoProvider): string {

@@ -11,7 +11,7 @@ const userCount = 3
 describe.skipIf(redisIsMissing)('an app of the benchmarks', () => {
   let bench: Bench
   beforeAll(async () => {
-    bench = await Bench.start(readOptions([], []))
+    bench = await Bench.start(readOptions([], { all: [], profiled: [] }))
   })
   afterAll(() => bench[Symbol.asyncDispose]())
 

@@ -1,16 +1,17 @@
 import { loadavg } from 'node:os'
 import { Bench } from './bench.ts'
 import { BenchResults } from './bench-results.ts'
-import { type BenchOptions, readOptions } from './options.ts'
+import { type BenchOptions, readOptions, WrongOption } from './options.ts'
 import { profileRow } from './profile-mode.ts'
-import { rows } from './rows.ts'
+import { loadRows, rows } from './rows.ts'
 
 // Runs the rows one after the other. A budget that is missed is printed; only what is broken ends with another code.
 
 const quietLoad = 1
 
 async function run(): Promise<void> {
-  const names = rows.map(({ name }) => name)
+  const namesOf = (some: readonly { readonly name: string }[]) => some.map(({ name }) => name)
+  const names = { all: namesOf(rows), profiled: namesOf(loadRows) }
   const options = readOptions(process.argv.slice(2), names)
   const [load = 0] = loadavg()
   if (load > quietLoad) console.log(`The machine is busy (load ${load.toFixed(1)}): expect noise.`)
@@ -40,7 +41,8 @@ async function runRows(bench: Bench, options: BenchOptions): Promise<void> {
 try {
   await run()
 } catch (error) {
-  console.error(error)
+  const isWrongOption = error instanceof WrongOption
+  console.error(isWrongOption ? `${error.message}\n\`npm run bench -- --help\` lists all options.` : error)
   process.exitCode = 1
 }
 // Not left to Node: it can turn for ever at its end when helpers of child processes have just gone.

@@ -17,25 +17,26 @@ export interface BenchOptions {
 export const publishedRounds = 5
 const publishedSeconds = 8
 
+/** Names of rows. */
+export interface RowNames {
+  readonly all: readonly string[]
+  /** Those that put apps under load. */
+  readonly profiled: readonly string[]
+}
+
+/** What was asked for cannot be done. The message is for the person at the terminal. */
+export class WrongOption extends Error {}
+
 /**
  * Reads the arguments of `npm run bench`.
- * @param rows the names of all rows
- * @throws Error that names what is wrong
+ * @throws {WrongOption} that names what is wrong
  */
-export function readOptions(args: readonly string[], rows: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      only: { type: 'string', multiple: true },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      profile: { type: 'string' },
-    },
-  })
+export function readOptions(args: readonly string[], rows: RowNames): BenchOptions {
+  const values = parsed(args)
   const { profile } = values
   const only = values.only?.flatMap((names) => names.split(','))
-  const unknown = only?.find((name) => !rows.includes(name))
-  if (unknown !== undefined) throw new Error(`There is no row ${unknown}. There are ${rows.join(', ')}.`)
+  for (const name of only ?? []) requireRow(name, rows.all)
+  if (profile !== undefined) requireRow(profile.split(':')[0] ?? '', rows.profiled)
   const rounds = numberOf('rounds', values.rounds, publishedRounds)
   const seconds = numberOf('seconds', values.seconds, publishedSeconds)
   return {
@@ -47,9 +48,24 @@ export function readOptions(args: readonly string[], rows: readonly string[]): B
   }
 }
 
+function parsed(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  const options = { only: { ...text, multiple: true }, rounds: text, seconds: text, profile: text } as const
+  try {
+    return parseArgs({ args: [...args], options }).values
+  } catch (error) {
+    const [sentence = ''] = (error as Error).message.split(/[.\n] ?/) // parseArgs throws nothing else
+    throw new WrongOption(`${sentence}.`)
+  }
+}
+
+function requireRow(name: string, names: readonly string[]): void {
+  if (!names.includes(name)) throw new WrongOption(`There is no row ${name}. There are ${names.join(', ')}.`)
+}
+
 function numberOf(name: string, text: string | undefined, byDefault: number): number {
   if (text === undefined) return byDefault
   const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} takes a number from 1 up.`)
+  if (!Number.isInteger(number) || number < 1) throw new WrongOption(`--${name} takes a number from 1 up.`)
   return number
 }

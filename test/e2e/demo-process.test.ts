@@ -79,6 +79,12 @@ describe('npm run demo', { timeout: 150_000 }, () => {
     expect(refused).not.toContain('    at ')
   })
 
+  it.each(['x', '0', '1.5', '-3'])('names the fix when DEMO_TOKEN_SECONDS is %s', async (seconds) => {
+    const refused = await failure({ DEMO_TOKEN_SECONDS: seconds })
+    expect(refused).toContain('DEMO_TOKEN_SECONDS must be a whole number of seconds from 1 up')
+    expect(refused).not.toContain('    at ')
+  })
+
   it('says what is missing when several processes have no Redis to share', async () => {
     const refused = await failure({ REDIS_SERVER_PATH: '/nowhere' }, ['--processes', '2'])
     expect(refused).toContain('REDIS_SERVER_PATH (/nowhere) is no program')

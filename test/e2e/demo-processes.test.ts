@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type PageResponse, UserAgent } from '@latchkey/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { redisIsMissing, startRedis } from '../redis-server.ts'
@@ -120,11 +121,32 @@ describe.skipIf(redisIsMissing)('the demo with REDIS_URL', { timeout: 150_000 },
     const keys = (await redis.command('KEYS', '*')) as readonly string[]
     expect(keys.filter((key) => !key.startsWith('latchkey-demo:'))).toEqual([])
     expect(keys.length).toBeGreaterThan(1)
+    await redis.command('SET', 'latchkey-demo:of-somebody-else', '1')
     await demo.stop()
+    expect(await redis.command('KEYS', '*')).toEqual(['latchkey-demo:of-somebody-else'])
 
     const again = await start({ ...env, PORT: new URL(demo.baseUrl).port })
     const greeting = await browser.get(`${again.baseUrl}/`)
     expect([greeting.status, greeting.text]).toEqual([200, expect.stringContaining('Sign in with EXBO')])
+  })
+
+  it('with LATCHKEY_SECRET knows the visitor of an earlier start, whose account can be added anew', async () => {
+    await using redis = await startRedis()
+    const env = { REDIS_URL: redis.url, LATCHKEY_SECRET: randomBytes(32).toString('base64url') }
+    const demo = await start(env)
+    const browser = new UserAgent()
+    await browser.signIn(`${demo.baseUrl}/login/spotify`, { as: 'Ada' })
+    await demo.stop()
+
+    // The emulated provider of this start has never heard of anybody.
+    await start({ ...env, PORT: new URL(demo.baseUrl).port })
+    const page = await browser.get(`${demo.baseUrl}/`, { headers: { accept: 'application/json' } })
+    expect([page.status, page.text]).toEqual([200, expect.stringContaining('<h1 id="name">Ada</h1>')])
+    expect(page.text).toContain('The authorization of Spotify has ended: add the account anew.')
+    const consent = await browser.submit(page, { button: 'Add Spotify' })
+    const added = await browser.submit(consent, { button: 'Ada' })
+    expect(added.text).not.toContain('has ended')
+    expect((await browser.post(`${demo.baseUrl}/call`, {})).text).toContain('The answer was good.')
   })
 
   it('refuses a wrong password without repeating it', async () => {

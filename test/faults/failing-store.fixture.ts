@@ -1,12 +1,9 @@
-import { memoryStore } from '@latchkey/express'
+import { memoryStore, type Store } from '@latchkey/express'
 import type { TestClock } from '@latchkey/testing'
-
-type Store = ReturnType<typeof memoryStore>
+import { aroundStore } from '../integration/around-store.ts'
 
 /** What becomes of the store's commands from the k-th on. `lost`: carried out, but the answer never arrives. */
 export type Outage = 'one refused' | 'one lost' | 'refused from here on' | 'lost from here on'
-
-const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
 
 /** A memory store that fails at a chosen command. */
 export class FailingStore {
@@ -16,9 +13,13 @@ export class FailingStore {
   #failed: string | undefined
 
   constructor(clock: TestClock) {
-    const inner = memoryStore({ clock })
-    const failing = Object.fromEntries(ports.map((port) => [port, this.#failing(port, inner[port])]))
-    this.store = { ...inner, ...failing }
+    this.store = aroundStore(memoryStore({ clock }), async (command, run) => {
+      const fails = this.#counts(command)
+      if (fails?.startsWith('one refused') || fails?.startsWith('refused')) throw new Error('no connection')
+      const answer = await run()
+      if (fails !== undefined) throw new Error('the answer was lost')
+      return answer
+    })
   }
 
   /** Fails at the command with this number, counted from now. */
@@ -32,23 +33,6 @@ export class FailingStore {
   end(): string | undefined {
     this.#outage = undefined
     return this.#failed
-  }
-
-  #failing<Port extends object>(port: string, inner: Port): Port {
-    return new Proxy(inner, {
-      get: (target, property) => {
-        const method: unknown = Reflect.get(target, property)
-        if (typeof method !== 'function') return method
-        return async (...args: readonly unknown[]): Promise<unknown> => {
-          const fails = this.#counts(`${port}.${String(property)}`)
-          if (fails?.startsWith('one refused') || fails?.startsWith('refused'))
-            throw new Error('no connection')
-          const answer: unknown = await Reflect.apply(method, target, args)
-          if (fails !== undefined) throw new Error('the answer was lost')
-          return answer
-        }
-      },
-    })
   }
 
   #counts(command: string): Outage | undefined {

@@ -27,7 +27,7 @@ describe.skipIf(redisIsMissing)('case 74: Redis is restarted under load', () => 
   afterAll(() => void results.write())
 
   it(
-    `case 74: ${processes} processes come back one by one, and refresh each token once`,
+    `case 74: ${processes} processes try to come back at times of their own, and refresh each token once`,
     async () => {
       const redis = await redisOfTest({ keeps: 'append-only file', config: { appendfsync: 'always' } })
       const rig = await startOutageRig({ processes, people, redis })

@@ -53,7 +53,7 @@ describe.skipIf(redisIsMissing)('case 71: Redis is slow', () => {
   afterAll(() => void results.write())
 
   it.each(Object.keys(silences))(
-    'case 71: %s: each request ends by its budget with 503, memory stays, nobody is signed out',
+    'case 71: %s: each request is answered 503, and nobody is signed out',
     async (name) => {
       const rig = await startOutageRig({ processes, people: sessions })
       const { apps, asker, people, person } = rig

@@ -42,7 +42,7 @@ describe.skipIf(redisIsMissing)('case 70: Redis cannot be reached', () => {
   }
 
   it.each(Object.keys(outages))(
-    'case 70: %s, for long: 503 to who is signed in, nothing at all to all others, 0 sessions lost',
+    'case 70: %s: 503 to who is signed in, nothing at all to all others, 0 sessions lost',
     async (name) => {
       const rig = await startOutageRig({ processes, people: sessions })
       const { apps, asker, person } = rig
@@ -105,7 +105,7 @@ describe.skipIf(redisIsMissing)('case 70: Redis cannot be reached', () => {
     expect((await asker.ask(apps.at(0), 'page', { ...person, userId: '' })).outcome).toMatch(/^wrong: 200/)
   })
 
-  it('case 70: the name of the server is not found: the store says so at its deadline', async () => {
+  it('case 70: the name of the server is not found: the store says that it cannot be reached', async () => {
     const refused: NonNullable<ClusterOptions['dnsLookup']> = (_host, done) =>
       done(Object.assign(new Error('getaddrinfo ENOTFOUND redis.example'), { code: 'ENOTFOUND' }), '')
     const template = new Cluster([{ host: 'redis.example', port: 6379 }], {

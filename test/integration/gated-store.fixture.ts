@@ -1,5 +1,6 @@
 import { memoryStore, type Store } from '@latchkey/express'
 import type { TestClock } from '@latchkey/testing'
+import { aroundStore } from './around-store.ts'
 
 /** One stop on the way to the store. */
 export interface Gate {
@@ -15,13 +16,10 @@ export class GatedStore {
 
   /** @param inner absent: a fresh memory store. */
   constructor(clock: TestClock, inner: Store = memoryStore({ clock })) {
-    this.store = {
-      ...inner,
-      sessions: this.#gated('sessions', inner.sessions),
-      grants: this.#gated('grants', inner.grants),
-      leases: this.#gated('leases', inner.leases),
-      appSessions: this.#gated('appSessions', inner.appSessions),
-    }
+    this.store = aroundStore(inner, async (command, run) => {
+      await this.#pass(command)
+      return run()
+    })
   }
 
   /** Stops the next command with this name, such as `leases.take`, until the gate is opened. */
@@ -29,19 +27,6 @@ export class GatedStore {
     const [arrived, opened] = [signal(), signal()]
     this.#gates.set(command, { arrive: arrived.give, opened: opened.given })
     return { arrived: arrived.given, open: opened.give }
-  }
-
-  #gated<Port extends object>(port: string, target: Port): Port {
-    return new Proxy(target, {
-      get: (_target, property) => {
-        const member: unknown = Reflect.get(target, property)
-        if (typeof member !== 'function') return member
-        return async (...args: readonly unknown[]) => {
-          await this.#pass(`${port}.${String(property)}`)
-          return Reflect.apply(member, target, args)
-        }
-      },
-    })
   }
 
   async #pass(command: string): Promise<void> {

@@ -1,11 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { patient } from '../../packages/redis/src/store-options.fixture.ts'
-import { type RedisServer, redisIsMissing } from '../redis-server.ts'
+import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import type { StorePoint } from './app-messages.ts'
-import { appsOfTest, redisOfTest } from './apps.fixture.ts'
 import type { Apps } from './apps.ts'
-import { people } from './fleet.fixture.ts'
+import { redisAppsOfTest } from './redis-apps.fixture.ts'
 import { seededRandom } from './return-to-corpus.fixture.ts'
 import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 import { sessionKeys } from './session-audit.fixture.ts'
@@ -71,19 +69,6 @@ async function usersOf(apps: Apps, cookies: readonly string[]): Promise<Readonly
   return new Set(await Promise.all(asked))
 }
 
-async function start(storeDelayMs = 0): Promise<{ readonly redis: RedisServer; readonly apps: Apps }> {
-  const redis = await redisOfTest()
-  const apps = await appsOfTest({
-    count: processes,
-    store: { kind: 'single', port: redis.port },
-    storeOptions: patient,
-    storeDelayMs,
-    server: { users: people(20), policy: { rotate: true, reuseKillsFamily: true } },
-    provider: () => ({ revocation: 'token' }),
-  })
-  return { redis, apps }
-}
-
 /** A sign-in by a browser, through all the processes. Rejects when it is refused. */
 async function signIn(apps: Apps, userId = ada, random = Math.random): Promise<string> {
   return headerOf(await prepared({ apps, random }, userId))
@@ -103,7 +88,7 @@ const sessions = (apps: Apps, userId: string, count: number): Promise<readonly s
 
 describe.skipIf(redisIsMissing).each(ends)('case 41: $name over 4 processes and Redis', ({ path, held }) => {
   it('case 41: fifty sessions are dead at every process, with their tokens, and stay it; others live', async () => {
-    const { redis, apps } = await start()
+    const { redis, apps } = await redisAppsOfTest({ count: processes })
     const { as } = apps.servers
     const [adas, graces] = [await sessions(apps, ada, 50), await sessions(apps, grace, 4)]
     expect(await usersOf(apps, adas)).toEqual(new Set([ada]))
@@ -128,7 +113,7 @@ describe.skipIf(redisIsMissing).each(ends)('case 41: $name over 4 processes and 
   })
 
   it('case 41: a login that is held meanwhile ends as its time says, and leaves nothing', async () => {
-    const { redis, apps } = await start()
+    const { redis, apps } = await redisAppsOfTest({ count: processes })
     for (const [point, expected] of Object.entries(held) as [StorePoint, string][]) {
       const standing = await apps.signIn(ada, 1)
       const hold = await apps.at(0).hold(point, 1)
@@ -160,7 +145,7 @@ describe.skipIf(redisIsMissing)('case 41: logins race the end of all sessions', 
     'case 41: whoever was signed in before is out, whoever signs in afterwards is in, and the rest is one of both everywhere',
     async () => {
       const rounds = countOf({ everyday: 15, full: 1_000 })
-      const { redis, apps } = await start(4)
+      const { redis, apps } = await redisAppsOfTest({ count: processes, storeDelayMs: 4 })
       const random = seededRandom(41)
       const seen = { before: 0, racing: 0, after: 0, revived: 0, lost: 0, divided: 0 }
       for (let round = 0; round < rounds; round += 1) {

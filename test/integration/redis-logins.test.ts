@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
 import { CookieJar, type LiveGrant } from '@latchkey/testing'
 import { afterAll, describe, expect, it } from 'vitest'
-import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import type { StorePoint } from './app-messages.ts'
-import { appsOfTest, redisOfTest } from './apps.fixture.ts'
 import { type Apps, publicOrigin } from './apps.ts'
 import { people } from './fleet.fixture.ts'
 import { refreshFigures } from './herd.ts'
+import { redisAppsOfTest } from './redis-apps.fixture.ts'
 import { seededRandom } from './return-to-corpus.fixture.ts'
 import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 import { answered, sessionKeys } from './session-audit.fixture.ts'
@@ -43,19 +42,6 @@ function atStore(point: StorePoint): (apps: Apps) => Promise<Gate> {
     const hold = await apps.at(0).hold(point, 1)
     return { arrived: hold.arrivals(), open: () => hold.release() }
   }
-}
-
-async function start(storeDelayMs: number) {
-  const redis = await redisOfTest()
-  const apps = await appsOfTest({
-    count: processes,
-    store: { kind: 'single', port: redis.port },
-    storeOptions: patient,
-    storeDelayMs,
-    server: { users, policy: { rotate: true, reuseKillsFamily: true } },
-    provider: () => ({ revocation: 'token' }),
-  })
-  return { redis, apps }
 }
 
 /** The user behind these cookies, and the grant that the vault's token comes from. `undefined`: nobody. */
@@ -119,7 +105,7 @@ describe.skipIf(redisIsMissing)('case 69: logins that race, over 4 processes and
   afterAll(() => void results.write())
 
   it('case 69: a login overtakes the refresh of the old grant, held at each step: the new one stands alone', async () => {
-    const { redis, apps } = await start(0)
+    const { redis, apps } = await redisAppsOfTest({ count: processes })
     const { as } = apps.servers
     for (const [where, next] of races) {
       const jar = await prepared({ apps, random: () => 0.5 }, 'user-1')
@@ -148,7 +134,7 @@ describe.skipIf(redisIsMissing)('case 69: logins that race, over 4 processes and
     'case 69: two tabs sign in at once: each session has the tokens of one grant, and one of them is the browser',
     async () => {
       const rounds = countOf({ everyday: 30, full: 1_000 })
-      const { redis, apps } = await start(4)
+      const { redis, apps } = await redisAppsOfTest({ count: processes, storeDelayMs: 4 })
       const random = seededRandom(69)
       let [mixed, nobody, left] = [0, 0, 0]
       for (let round = 0; round < rounds; round += users.length) {

@@ -1,12 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import { redisIsMissing } from '../redis-server.ts'
 import { ResultsFile } from '../results.ts'
 import type { AppKind } from './app-messages.ts'
-import { appsOfTest, redisOfTest } from './apps.fixture.ts'
 import type { Apps } from './apps.ts'
 import { people } from './fleet.fixture.ts'
 import { refreshFigures } from './herd.ts'
+import { redisAppsOfTest } from './redis-apps.fixture.ts'
 import { seededRandom } from './return-to-corpus.fixture.ts'
 import { countOf, countTimeoutMs } from './run-counts.fixture.ts'
 import {
@@ -138,20 +137,8 @@ describe.skipIf(redisIsMissing)('sessions raced at 4 processes over Redis', () =
   })
   afterAll(() => void results.write())
 
-  async function start(kind: AppKind) {
-    const redis = await redisOfTest()
-    const apps = await appsOfTest({
-      count: processes,
-      kind,
-      hasOther: true,
-      store: { kind: 'single', port: redis.port },
-      storeOptions: patient,
-      storeDelayMs: 4,
-      server: { users: people(atOnce), policy: { rotate: true, reuseKillsFamily: true } },
-      provider: () => ({ revocation: 'token' }),
-    })
-    return { redis, apps }
-  }
+  const start = (kind: AppKind) =>
+    redisAppsOfTest({ count: processes, kind, hasOther: true, storeDelayMs: 4 })
 
   it(
     'cases 33, 34, 37: no ended session is revived, no rotated token overwritten, no write undone',

@@ -1,7 +1,6 @@
 import type { Store } from '@latchkey/express'
 import type { StorePoint } from './app-messages.ts'
-
-const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
+import { aroundStore } from './around-store.ts'
 
 interface Held {
   left: number
@@ -25,9 +24,15 @@ export class StorePoints {
 
   /** The same store, with these points on the way. */
   along(store: Store): Store {
-    const watched = ports.map((port) => [port, this.#alongPort(port, store[port])] as const)
-    const { durable } = store
-    return { ...(Object.fromEntries(watched) as unknown as Store), durable, close: () => store.close() } // all its ports
+    return aroundStore(store, async (command, run) => {
+      this.calls += 1
+      await this.#pass(`${command} before`)
+      try {
+        return await run()
+      } finally {
+        await this.#pass(`${command} after`)
+      }
+    })
   }
 
   /** The next so many commands wait at this point until it is released. */
@@ -44,25 +49,6 @@ export class StorePoints {
   release(point: StorePoint): void {
     this.#held.get(point)?.release()
     this.#held.delete(point)
-  }
-
-  #alongPort<Port extends object>(name: string, port: Port): Port {
-    return new Proxy({} as Port, {
-      get: (_target, property) => {
-        const member: unknown = Reflect.get(port, property)
-        if (typeof member !== 'function') return member
-        return async (...args: readonly unknown[]): Promise<unknown> => {
-          this.calls += 1
-          const command = `${name}.${String(property)}` as const
-          await this.#pass(`${command} before`)
-          try {
-            return await Reflect.apply(member, port, args)
-          } finally {
-            await this.#pass(`${command} after`)
-          }
-        }
-      },
-    })
   }
 
   async #pass(point: StorePoint): Promise<void> {

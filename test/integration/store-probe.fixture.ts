@@ -1,6 +1,7 @@
 import type { VersionedRecord } from '@latchkey/core'
 import { memoryStore, type Store } from '@latchkey/express'
 import type { TestClock } from '@latchkey/testing'
+import { aroundStore } from './around-store.ts'
 
 /** One command that Latchkey gave to the store. */
 export interface StoreCommand {
@@ -36,20 +37,21 @@ export interface StoreProbe {
   grants(): readonly StoredRecord[]
 }
 
-const ports = ['sessions', 'grants', 'leases', 'usedMarkers', 'subjects', 'users', 'appSessions'] as const
-
 /** A fresh store on this clock. */
 export function probedStore(clock: TestClock): StoreProbe {
   const commands: StoreCommand[] = []
   const changes = new Map<string, ChangeAnswer>()
   const cuts = new Set<string>()
-  const plain = memoryStore({ clock })
-  const probed = Object.fromEntries(
-    ports.map((port) => [port, probe(port, plain[port], { commands, changes, cuts })]),
-  )
+  const store = aroundStore(memoryStore({ clock }), async (name, run, args) => {
+    commands.push({ name, args })
+    if (cuts.has(name)) throw new Error('the store cannot be reached')
+    const answer = await run()
+    const change = changes.get(name)
+    return change === undefined ? answer : change(answer, ...args)
+  })
   let seen = 0
   return {
-    store: { ...plain, ...probed },
+    store,
     commands,
     newCommands: () => {
       const names = commands.slice(seen).map(({ name }) => name)
@@ -70,35 +72,6 @@ export function probedStore(clock: TestClock): StoreProbe {
         write.putGrants.map(({ id, record }) => ({ name: `${locator}/${id}`, record })),
       ),
   }
-}
-
-function probe(
-  port: string,
-  target: object,
-  {
-    commands,
-    changes,
-    cuts,
-  }: {
-    readonly commands: StoreCommand[]
-    readonly changes: ReadonlyMap<string, ChangeAnswer>
-    readonly cuts: ReadonlySet<string>
-  },
-): object {
-  return new Proxy(target, {
-    get(inner, property) {
-      const method: unknown = Reflect.get(inner, property)
-      if (typeof method !== 'function') return method
-      const name = `${port}.${String(property)}`
-      return async (...args: readonly unknown[]): Promise<unknown> => {
-        commands.push({ name, args })
-        if (cuts.has(name)) throw new Error('the store cannot be reached')
-        const answer: unknown = await Reflect.apply(method, inner, args)
-        const change = changes.get(name)
-        return change === undefined ? answer : change(answer, ...args)
-      }
-    },
-  })
 }
 
 type SessionWrite = Parameters<Store['sessions']['write']>[1]

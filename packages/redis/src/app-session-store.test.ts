@@ -7,9 +7,10 @@ import session from 'express-session'
 import fastify from 'fastify'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type RedisServer, redisIsMissing, startRedis } from '../../../test/redis-server.ts'
 import { type AppSessionDataStore, appSessionStore } from './app-session-store.ts'
 import { keysWithoutTtl } from './passing-time.fixture.ts'
-import { RedisServer } from './redis-server.fixture.ts'
+import { clientOf } from './redis-clients.fixture.ts'
 import { lessPatient, patient } from './store-options.fixture.ts'
 
 const secret = 'a secret of more than 32 characters for the tests'
@@ -20,15 +21,15 @@ let client: Redis
 let store: AppSessionDataStore
 
 beforeAll(async () => {
-  server = await RedisServer.start()
-  client = server.client()
+  server = await startRedis()
+  client = clientOf(server)
   store = appSessionStore(client, patient)
 })
 beforeEach(() => client.flushall())
 afterAll(async () => {
   await store.close()
   client.disconnect()
-  await server.stop()
+  await server.close()
 })
 
 /** What both frameworks offer the app. */
@@ -84,7 +85,10 @@ async function expressApp(maxAge: number | undefined, _shared?: SharedCookie): P
   return { origin: `http://127.0.0.1:${port}`, close }
 }
 
-async function fastifyApp(maxAge: number | undefined, shared?: SharedCookie): Promise<App> {
+async function fastifyApp(
+  maxAge: number | undefined,
+  options?: SharedCookie & { readonly store?: AppSessionDataStore },
+): Promise<App> {
   const app = fastify()
   await app.register(fastifyCookie)
   const cookie = { secure: false, ...(maxAge !== undefined && { maxAge }) }
@@ -94,7 +98,7 @@ async function fastifyApp(maxAge: number | undefined, shared?: SharedCookie): Pr
     saveUninitialized: false,
     rolling: false,
     cookie,
-    ...shared,
+    ...options,
   })
   app.get('/*', (request, reply) => {
     handler(
@@ -135,7 +139,7 @@ async function onlyKey(): Promise<string> {
   return key
 }
 
-describe.each([
+describe.skipIf(redisIsMissing).each([
   ['express-session', expressApp],
   ['@fastify/session', fastifyApp],
 ])('appSessionStore under %s', (_, start) => {
@@ -229,7 +233,7 @@ describe.each([
   })
 })
 
-describe('appSessionStore under both at once', () => {
+describe.skipIf(redisIsMissing)('appSessionStore under both at once', () => {
   const shared = { cookieName: 'connect.sid', cookiePrefix: 's:' }
 
   it('shares cookie and data, whoever began the session, its expiry and its end', async () => {
@@ -259,7 +263,7 @@ describe('appSessionStore under both at once', () => {
   })
 })
 
-describe('appSessionStore', () => {
+describe.skipIf(redisIsMissing)('appSessionStore', () => {
   const data = (maxAge: number): object => ({
     cookie: { originalMaxAge: maxAge, expires: new Date(Date.now() + maxAge) },
   })
@@ -312,13 +316,33 @@ describe('appSessionStore', () => {
     await expect(call((done) => store.all?.(done))).rejects.toThrow(/only as digests/)
   })
 
+  it('case 72: without Redis Fastify answers 503 with Retry-After, and the session is there afterwards', async () => {
+    const own = await startRedis({ keeps: 'append-only file', config: { appendfsync: 'always' } })
+    const failing = appSessionStore(clientOf(own, { lazyConnect: true }), lessPatient)
+    const app = await fastifyApp(hour, { store: failing })
+    const browser = new Browser()
+    await browser.get(app, '/count')
+    await own.kill()
+    const reply = await fetch(`${app.origin}/look`, { headers: { cookie: browser.cookie } })
+    expect([reply.status, reply.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(reply.headers.getSetCookie()).toEqual([])
+    await own.start()
+    await expect
+      .poll(async () => (await fetch(`${app.origin}/look`, { headers: { cookie: browser.cookie } })).status)
+      .toBe(200)
+    expect((await browser.get(app, '/look')).count).toBe(1)
+    await app.close()
+    await failing.close()
+    await own.close()
+  })
+
   it('hands a failure on, and takes nobody for signed out', async () => {
-    const own = await RedisServer.start()
-    const failing = appSessionStore(own.client({ lazyConnect: true }), lessPatient)
+    const own = await startRedis()
+    const failing = appSessionStore(clientOf(own, { lazyConnect: true }), lessPatient)
     await call((done) => failing.set('id', data(hour), done))
     await own.kill()
     await expect(call((done) => failing.get('id', done))).rejects.toMatchObject({ code: 'DISCONNECTED' })
     await failing.close()
-    await own.stop()
+    await own.close()
   })
 })

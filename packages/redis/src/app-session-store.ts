@@ -34,11 +34,13 @@ export function appSessionStore(
   client: RedisClient,
   options: AppSessionStoreOptions = {},
 ): AppSessionDataStore {
-  const { ttlSeconds = 86_400, ...rest } = options
-  if (!(ttlSeconds > 0)) {
-    throw new LatchkeyError('invalid_options', 'The option ttlSeconds of appSessionStore() must be above 0.')
+  const { ttlSeconds = 86_400 } = options
+  if (!Number.isFinite(ttlSeconds) || ttlSeconds <= 0) {
+    const message = 'The option ttlSeconds of appSessionStore() must be a number of seconds above 0.'
+    throw new LatchkeyError('invalid_options', message)
   }
-  return new AppSessions(new Connection(client, redisSettings(rest)), ttlSeconds)
+  const settings = redisSettings(options, { name: 'appSessionStore()', more: ['ttlSeconds'] })
+  return new AppSessions(new Connection(client, settings), ttlSeconds)
 }
 
 type Callback = (error?: unknown) => void

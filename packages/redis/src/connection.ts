@@ -153,8 +153,11 @@ export class Connection {
   }
 
   #noted(fault: RedisError): RedisError {
-    this.#faults.note(fault)
-    return fault
+    // That a command found no connection says less than why there is none.
+    const isBare = fault.code === 'DISCONNECTED' && fault.reason === undefined
+    const told = isBare && this.#reason?.code === 'DISCONNECTED' ? this.#reason : fault
+    this.#faults.note(told)
+    return told
   }
 }
 

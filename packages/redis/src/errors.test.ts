@@ -42,6 +42,11 @@ const table: readonly (readonly [Error, RedisErrorCode, Remedy])[] = [
   [reply('WRONGPASS invalid username-password pair'), 'WRONGPASS', 'configuration'],
   [reply("NOPERM this user has no permissions to run the 'getex' command"), 'NOPERM', 'configuration'],
   [
+    reply("ERR ACL failure in script: User app has no permissions to run the 'zadd' command script: a1"),
+    'NOPERM',
+    'configuration',
+  ],
+  [
     reply("ERR The user executing the script can't run this command or subcommand script: a1"),
     'NOPERM',
     'configuration',
@@ -97,6 +102,48 @@ describe('redisError (case 72)', () => {
     const error = redisError(reply('NOAUTH Authentication required.'))
     expect(error).toMatchObject({ status: 503, expose: false, headers: { 'retry-after': '5' } })
     expect(Object.keys(error)).not.toContain('headers')
+  })
+
+  it.each([
+    [
+      network('ECONNREFUSED'),
+      'ECONNREFUSED',
+      'Redis cannot be reached: nothing listens at its address (ECONNREFUSED).',
+    ],
+    [network('ENOTFOUND'), 'ENOTFOUND', 'Redis cannot be reached: its host name is unknown (ENOTFOUND).'],
+    [network('ENETDOWN'), 'ENETDOWN', 'Redis cannot be reached: the network fails (ENETDOWN).'],
+    [
+      new Error('Socket timeout. Expecting data'),
+      'SILENT',
+      'Redis cannot be reached: it has stopped answering (SILENT).',
+    ],
+    [new Error('Connection is closed.'), undefined, 'Redis cannot be reached.'],
+    [
+      Object.assign(new Error('None of startup nodes is available'), { lastNodeError: network('ETIMEDOUT') }),
+      'ETIMEDOUT',
+      'Redis cannot be reached: its address does not answer (ETIMEDOUT).',
+    ],
+    [
+      reply("NOPERM this user has no permissions to run the 'getex' command"),
+      'getex',
+      expect.stringMatching(/^The Redis user lacks a right: it may not run getex\. The README lists/),
+    ],
+    [
+      reply(
+        "ERR ACL failure in script: User app has no permissions to run the 'client|list' command script: a1",
+      ),
+      'client|list',
+      expect.stringContaining('it may not run client|list.'),
+    ],
+    [
+      reply('NOPERM No permissions to access a key'),
+      undefined,
+      expect.stringMatching(/lacks a right\. The README/),
+    ],
+  ])('%s: names the reason %s, and nothing else of it', (error, reason, message) => {
+    const { reason: told, message: text } = redisError(error)
+    expect([told, text]).toEqual([reason, message])
+    expect(text).not.toContain('127.0.0.1')
   })
 
   it('reads past a write alone where the server still reads', () => {

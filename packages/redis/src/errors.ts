@@ -44,6 +44,23 @@ interface Fault {
   readonly remedy: Remedy
   /** What happened and what to do next. Never a key, a value or an address. */
   readonly message: string
+  /** For people, where a reason is known; stands behind the first sentence. */
+  readonly because?: (reason: string) => string
+}
+
+/** Why a server cannot be reached: what the network says, and what the client does. */
+const unreachable: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens at its address',
+  ECONNRESET: 'it, or something on the way, cut the connection',
+  EPIPE: 'it, or something on the way, cut the connection',
+  ENOTFOUND: 'its host name is unknown',
+  EAI_AGAIN: 'its host name cannot be looked up',
+  EHOSTUNREACH: 'no way leads to its address',
+  ENETUNREACH: 'no way leads to its address',
+  ETIMEDOUT: 'its address does not answer',
+  SILENT: 'it has stopped answering',
+  NO_SENTINEL: 'no Sentinel answers, or none knows the primary',
+  NO_NODE: 'no node of the Cluster answers',
 }
 
 /** What Redis replies, by the first word of the reply, and the states of a connection. */
@@ -99,6 +116,7 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
   NOPERM: {
     remedy: 'configuration',
     message: 'The Redis user lacks a right. The README lists the commands and keys that its ACL must allow.',
+    because: (command) => `it may not run ${command}`,
   },
   WRONGTYPE: {
     remedy: 'configuration',
@@ -120,7 +138,11 @@ const faults: Readonly<Record<RedisErrorCode, Fault>> = {
     remedy: 'configuration',
     message: 'TLS with Redis failed. Check the option tls of the client and the certificate of the server.',
   },
-  DISCONNECTED: { remedy: 'reconnect', message: 'Redis cannot be reached.' },
+  DISCONNECTED: {
+    remedy: 'reconnect',
+    message: 'Redis cannot be reached.',
+    because: (reason) => `${unreachable[reason] ?? 'the network fails'} (${reason})`,
+  },
   TIMEOUT: {
     remedy: 'none',
     message: 'Redis did not answer in time. Whether it will do as asked is unknown.',
@@ -144,20 +166,22 @@ const retryAfterSeconds = 5
 export class RedisError extends Error {
   readonly code: RedisErrorCode
   readonly remedy: Remedy
+  /**
+   * Of `DISCONNECTED`: what the network says, such as `ECONNREFUSED`, or `SILENT`, `NO_SENTINEL`, `NO_NODE`. Of `NOPERM`:
+   * the command. Absent: not known.
+   */
+  declare readonly reason?: string
   readonly status: 503 = 503
   /** What is wrong with the operator's Redis is nothing for visitors. */
   readonly expose: false = false
   declare readonly headers: Readonly<Record<string, string>>
-  /** Of the network, such as ECONNREFUSED. */
-  readonly systemCode: string | undefined
-
-  constructor(code: RedisErrorCode, systemCode?: string) {
-    const { message, remedy } = faults[code]
-    super(message)
+  constructor(code: RedisErrorCode, reason?: string) {
+    const { remedy } = faults[code]
+    super(messageOf(code, reason))
     this.name = `RedisError.${code}`
     this.code = code
+    if (reason !== undefined) this.reason = reason
     this.remedy = remedy
-    this.systemCode = systemCode
     // Frameworks read it; whoever prints the error need not.
     const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfterSeconds) }
     Object.defineProperty(this, 'headers', { value: headers })
@@ -171,28 +195,47 @@ export function refusesWrites({ code }: RedisError): boolean {
 
 /** Sorts in whatever the client threw or reported. */
 export function redisError(error: unknown): RedisError {
-  return error instanceof RedisError ? error : new RedisError(codeOf(error), systemCodeOf(error))
+  if (error instanceof RedisError) return error
+  const cause = causeOf(error)
+  const code = codeOf(cause)
+  return new RedisError(code, reasonOf(code, cause))
 }
 
-/** Only codes in capitals: nothing that came from outside can look like one. */
-function systemCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  const { code } = error
-  return typeof code === 'string' && /^E[A-Z_]{1,40}$/.test(code) ? code : undefined
+function messageOf(code: RedisErrorCode, reason: string | undefined): string {
+  const { message, because } = faults[code]
+  if (reason === undefined || because === undefined) return message
+  return message.replace('.', `: ${because(reason)}.`)
 }
 
 const disconnected =
   /^(Connection is closed|Stream isn't writeable|Cluster (isn't ready|is ended|is disconnect)|None of startup nodes|Socket timeout|Failed to refresh slots cache|Reached the max retries|Command aborted|All sentinels are unreachable|Redis is already connect)/
 /** What Redis says, with the first word ERR, when the user may run a script but not a command in it. */
-const scriptMayNot = /^ERR The user executing the script can't/
+const scriptMayNot = /^ERR (The user executing the script can't|ACL failure in script)/
+const mayNotRun = /run the '([a-z]{2,20}(?:\|[a-z-]{2,20})?)' command/
 const noDatabase = /^ERR (DB index is out of range|invalid DB index)/
 const noCluster = /^ERR This instance has cluster support disabled/
 const networkCode = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_)|ENOTFOUND)/
 
+/** A Cluster client that reaches no node says so, and beside it what the last node said. */
+function causeOf(error: unknown): unknown {
+  const isOfNode = error instanceof Error && 'lastNodeError' in error && error.lastNodeError instanceof Error
+  return isOfNode ? causeOf(error.lastNodeError) : error
+}
+
+function reasonOf(code: RedisErrorCode, error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { message } = error
+  if (code === 'NOPERM') return mayNotRun.exec(message)?.[1]
+  if (code !== 'DISCONNECTED') return undefined
+  if (message.startsWith('Socket timeout')) return 'SILENT'
+  if (message.startsWith('All sentinels are unreachable')) return 'NO_SENTINEL'
+  if (message.startsWith('None of startup nodes')) return 'NO_NODE'
+  const ofNetwork = 'code' in error ? String(error.code) : ''
+  return networkCode.test(ofNetwork) ? ofNetwork : undefined
+}
+
 function codeOf(error: unknown): RedisErrorCode {
   if (!(error instanceof Error)) return 'UNKNOWN'
-  // A Cluster client that reaches no node says so, and beside it what the last node said.
-  if ('lastNodeError' in error && error.lastNodeError instanceof Error) return codeOf(error.lastNodeError)
   const { message } = error
   if (message === 'Command timed out') return 'TIMEOUT'
   if (message.startsWith('Too many Cluster redirections')) return 'REDIRECTED'

@@ -12,11 +12,13 @@ export class FaultLog {
     this.#limit = new LogLimit(now)
   }
 
-  note({ code, remedy, message, systemCode }: RedisError): void {
-    const times = this.#limit.due(code)
+  note({ code, remedy, reason, message }: RedisError): void {
+    const isToMend = remedy === 'configuration'
+    // Of several rights that a user lacks, each is to be mended.
+    const times = this.#limit.due(isToMend ? `${code} ${reason ?? ''}` : code)
     if (times === undefined) return
-    const fields = { code, times, ...(systemCode !== undefined && { cause: systemCode }) }
-    if (remedy === 'configuration') this.#log.error({ event: 'redis.misconfigured', ...fields }, message)
+    const fields = { code, ...(reason !== undefined && { reason }), times }
+    if (isToMend) this.#log.error({ event: 'redis.misconfigured', ...fields }, message)
     else this.#log.warn({ event: 'redis.failed', ...fields }, message)
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@latchkey/core'
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
-import { appSessionStore } from './app-session-store.ts'
+import { type AppSessionStoreOptions, appSessionStore } from './app-session-store.ts'
 import { type RedisStoreOptions, redisSettings } from './options.ts'
 
 describe('redisSettings', () => {
@@ -24,7 +24,26 @@ describe('redisSettings', () => {
   })
 })
 
-it('appSessionStore refuses sessions that live no time', () => {
-  const client = new Redis({ lazyConnect: true })
-  expect(() => appSessionStore(client, { ttlSeconds: 0 })).toThrow(/ttlSeconds .* above 0/)
+describe('appSessionStore', () => {
+  it.each<[AppSessionStoreOptions, RegExp]>([
+    [{ ttlSeconds: 0 }, /ttlSeconds of appSessionStore\(\) .* above 0/],
+    [{ ttlSeconds: Number.NaN }, /ttlSeconds of appSessionStore\(\) .* above 0/],
+    [{ ttlSeconds: '60' as unknown as number }, /ttlSeconds of appSessionStore\(\) .* number of seconds/],
+    [{ maxPending: 0 }, /maxPending of appSessionStore\(\)/],
+    [
+      { ttl: 60 } as AppSessionStoreOptions,
+      /^appSessionStore\(\) has no option ttl. It has .*, ttlSeconds\. .* is the option ttlSeconds/,
+    ],
+    [{ prefix: 'a:' } as AppSessionStoreOptions, /has no option prefix\. .* keyPrefix of the client/],
+  ])('refuses %o in its own name', (options, message) => {
+    const client = new Redis({ lazyConnect: true })
+    expect(() => appSessionStore(client, options)).toThrow(message)
+  })
+
+  it('says where the client belongs when it stands among the options', () => {
+    const options = { client: new Redis({ lazyConnect: true }) }
+    expect(() => appSessionStore(options as unknown as Redis)).toThrow(
+      /takes a client .* as its first argument/,
+    )
+  })
 })

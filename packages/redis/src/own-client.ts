@@ -33,7 +33,7 @@ export function isCluster(client: RedisClient): client is Cluster {
   if (typeof client?.duplicate === 'function' && typeof client.callBuffer === 'function')
     return client.isCluster
   const message =
-    'The store takes a client of ioredis (not of the package redis): new Redis(process.env.REDIS_URL) of ioredis.'
+    'The store takes a client of ioredis (not of the package redis) as its first argument: new Redis(process.env.REDIS_URL).'
   throw new LatchkeyError('invalid_options', message)
 }
 

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { storeContract } from '@latchkey/core/store-contract'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type RedisServer, redisIsMissing, startRedis } from '../../../test/redis-server.ts'
 import type { RedisClient } from './own-client.ts'
 import { keysWithoutTtl, letPass } from './passing-time.fixture.ts'
-import { RedisServer } from './redis-server.fixture.ts'
+import { clientOf, clusterOf, startSmallCluster } from './redis-clients.fixture.ts'
 import { redisStore } from './redis-store.ts'
 import { patient } from './store-options.fixture.ts'
 
@@ -18,29 +19,29 @@ interface Setup {
 }
 
 const setups: Readonly<Record<string, Setup>> = {
-  'a single node': { start: () => RedisServer.start(), template: (server) => server.client() },
+  'a single node': { start: () => startRedis(), template: (server) => clientOf(server) },
   'a single node with a keyPrefix and another database': {
-    start: () => RedisServer.start(),
-    template: (server) => server.client({ keyPrefix: 'app:', db: 3 }),
+    start: () => startRedis(),
+    template: (server) => clientOf(server, { keyPrefix: 'app:', db: 3 }),
   },
   'a single node, with the rights in the README alone': {
     start: async () => {
-      const server = await RedisServer.start()
-      const admin = server.client()
+      const server = await startRedis()
+      const admin = clientOf(server)
       await admin.call('ACL', ...rightsInReadme)
       admin.disconnect()
       return server
     },
-    template: (server) => server.client({ username: 'latchkey', password: 'password' }),
+    template: (server) => clientOf(server, { username: 'latchkey', password: 'password' }),
   },
-  'a Cluster': { start: () => RedisServer.startCluster(), template: (server) => server.cluster() },
+  'a Cluster': { start: () => startSmallCluster(), template: (server) => clusterOf(server) },
   'a Cluster with a keyPrefix': {
-    start: () => RedisServer.startCluster(),
-    template: (server) => server.cluster({ keyPrefix: 'app:' }),
+    start: () => startSmallCluster(),
+    template: (server) => clusterOf(server, { keyPrefix: 'app:' }),
   },
 }
 
-describe.each(Object.entries(setups))('redisStore on %s', (_, { start, template }) => {
+describe.skipIf(redisIsMissing).each(Object.entries(setups))('redisStore on %s', (_, { start, template }) => {
   let server: RedisServer
   let client: RedisClient
   /** Sees every key by its whole name. */
@@ -49,13 +50,13 @@ describe.each(Object.entries(setups))('redisStore on %s', (_, { start, template 
   beforeAll(async () => {
     server = await start()
     client = template(server)
-    onlooker = server.client({ db: client.isCluster ? 0 : ((client.options as { db?: number }).db ?? 0) })
+    onlooker = clientOf(server, { db: client.isCluster ? 0 : ((client.options as { db?: number }).db ?? 0) })
   })
   beforeEach(() => onlooker.flushall())
   afterAll(async () => {
     client.disconnect()
     onlooker.disconnect()
-    await server.stop()
+    await server.close()
   })
 
   for (const check of storeContract) {
