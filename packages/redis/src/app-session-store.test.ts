@@ -87,7 +87,7 @@ async function expressApp(maxAge: number | undefined, _shared?: SharedCookie): P
 
 async function fastifyApp(
   maxAge: number | undefined,
-  options?: SharedCookie & { readonly store?: AppSessionDataStore },
+  options?: Partial<SharedCookie> & { readonly store?: AppSessionDataStore },
 ): Promise<App> {
   const app = fastify()
   await app.register(fastifyCookie)
