@@ -1,8 +1,9 @@
 /** What adapters for web frameworks are made of. Apps use an adapter, not this. */
 export { type AppMember, appMembers } from './adapter/app-members.ts'
 export { type AppSessionData, appSessionDataIn } from './adapter/app-session-data.ts'
-export { AppSessions, type FrameworkSession, hasAppData } from './adapter/app-sessions.ts'
+export { AppSessions } from './adapter/app-sessions.ts'
 export { type AnswerPrivacy, guardSharedCaches } from './adapter/guard-shared-caches.ts'
+export { LazySession } from './adapter/lazy-session.ts'
 export { bodyText } from './adapter/request-body.ts'
 export { responseBegun } from './adapter/response-begun.ts'
 export type { PlainRequest, Reply } from './flows/http.ts'

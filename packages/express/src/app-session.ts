@@ -1,6 +1,5 @@
-import { promisify } from 'node:util'
 import type { Logger } from '@latchkey/core'
-import { type AppSessionParts, AppSessions, type FrameworkSession } from '@latchkey/core/adapter'
+import { type AppSessionParts, AppSessions } from '@latchkey/core/adapter'
 import type { Request, Response } from 'express'
 import session from 'express-session'
 import { PortStore } from './port-store.ts'
@@ -52,25 +51,7 @@ export class AppSession {
   async change(how: 'renew' | 'destroy', req: Request, res: Response): Promise<void> {
     await this.attach(req, res)
     const view = this.#states.of(req).session
-    if (view === undefined || (!view.isStarted && !this.#sessions.isNamedIn(req.headers.cookie))) return
-    const setCookie = await this.#sessions[how](frameworkSession(view, req))
+    const setCookie = await this.#sessions.change(how, view, req.headers.cookie)
     if (setCookie !== undefined) res.append('Set-Cookie', setCookie)
-  }
-}
-
-function frameworkSession(view: SessionView, req: Request): FrameworkSession {
-  const current = (): Request['session'] => req.session
-  return {
-    id: view.id,
-    data: () => view.session,
-    async regenerate(keys) {
-      const before = current()
-      const kept = keys.map((key) => [key, Reflect.get(before, key)] as const)
-      await promisify(before.regenerate.bind(before))()
-      for (const [key, value] of kept) Reflect.set(current(), key, value)
-    },
-    async destroy() {
-      await promisify(current().destroy.bind(current()))()
-    },
   }
 }

@@ -1,9 +1,11 @@
-import { hasAppData } from '@latchkey/core/adapter'
+import { promisify } from 'node:util'
+import { LazySession } from '@latchkey/core/adapter'
 import type { Request, RequestHandler, Response } from 'express'
 
 /** What express-session puts on a request. */
 const members = ['session', 'sessionID', 'sessionStore'] as const
 type Member = (typeof members)[number]
+type Session = Request['session']
 
 /** What {@link SessionView} works with, for all requests. */
 export interface SessionViewParts {
@@ -15,65 +17,63 @@ export interface SessionViewParts {
   readonly onLateError: () => void
 }
 
-/**
- * Runs express-session on a view of a request instead of the request itself. That makes it lazy (the first look at
- * `req.session` starts it), keeps a failed read from failing routes that never look, and decides about `Secure` by
- * `baseUrl` without touching what the app sees as `req.secure`.
- */
-export class SessionView {
+/** Runs express-session on a view of a request, which leaves what the app sees as `req.secure` alone. */
+export class SessionView extends LazySession<Session> {
   readonly #parts: SessionViewParts
   readonly #req: Request
   readonly #res: Response
   #made: Request | undefined
-  #state: 'untouched' | 'started' | 'failed' = 'untouched'
-  #failure: unknown
-  #isLookedAt = false
-  #broughtData = false
 
   constructor(parts: SessionViewParts, req: Request, res: Response) {
+    super(parts.onLateError)
     this.#parts = parts
     this.#req = req
     this.#res = res
   }
 
-  /** True once anything looked at the session or it was loaded. */
-  get isStarted(): boolean {
-    return this.#state !== 'untouched'
-  }
-
-  /** True when the app looked at the session and there was data in it, or is now. */
-  get isShown(): boolean {
-    return this.#isLookedAt && (this.#broughtData || hasAppData(this.#view.session))
-  }
-
-  /** The id that the request came with or got; also where nothing could be read of it. */
   get id(): string | undefined {
     return this.#made?.sessionID
-  }
-
-  /** `req.session`. @throws what reading the store threw. */
-  get session(): Request['session'] | undefined {
-    return this.#read('session') as Request['session'] | undefined // what express-session put there
-  }
-
-  /** Starts express-session; resolves when the session is read, or could not be. Never rejects. */
-  load(): Promise<void> {
-    return new Promise((resolve) => this.#start(resolve))
   }
 
   /** What `receiver`, the request or what inherits from it, shows as this member. */
   readFor(receiver: unknown, name: Member): unknown {
     // express-session itself looks, after it deleted what it had there.
     if (receiver === this.#made) return undefined
-    this.#isLookedAt = true
-    return this.#read(name)
+    this.look()
+    return this.#own(name)
   }
 
   /** What the app assigns to this member. */
   write(name: Member, value: unknown): void {
-    this.#isLookedAt = true
-    if (this.#state === 'untouched') this.#state = 'started'
+    this.override()
     Object.defineProperty(this.#view, name, ownValue(value))
+  }
+
+  async regenerate(keys: readonly string[]): Promise<void> {
+    const before = this.#session
+    const kept = keys.map((key) => [key, Reflect.get(before, key)] as const)
+    await promisify(before.regenerate.bind(before))()
+    for (const [key, value] of kept) Reflect.set(this.#session, key, value)
+  }
+
+  async destroy(): Promise<void> {
+    await promisify(this.#session.destroy.bind(this.#session))()
+  }
+
+  protected get viewed(): Session | undefined {
+    return this.#own('session') as Session | undefined // what express-session put there
+  }
+
+  protected begin(done: (error?: unknown) => void): void {
+    void this.#parts.handler(this.#view, this.#res, done)
+  }
+
+  get #session(): Session {
+    return this.data() as Session // who changes it has seen that it is there
+  }
+
+  #own(name: Member): unknown {
+    return this.#made !== undefined && Object.hasOwn(this.#made, name) ? this.#made[name] : undefined
   }
 
   // Only made when it is used: an object that others inherit from is slow to work with ever after.
@@ -83,38 +83,6 @@ export class SessionView {
       ...Object.fromEntries(members.map((name) => [name, ownValue(undefined)])),
     }) as Request // which it inherits from
     return this.#made
-  }
-
-  #start(whenRead: () => void): void {
-    const { handler, onLateError } = this.#parts
-    this.#state = 'started'
-    let isRead = false
-    const next = (error?: unknown): void => {
-      // express-session calls a second time when it could not save.
-      if (isRead) {
-        onLateError()
-        return
-      }
-      isRead = true
-      if (error !== undefined) {
-        this.#state = 'failed'
-        this.#failure = error
-      }
-      this.#broughtData = hasAppData(this.#view.session)
-      whenRead()
-    }
-    try {
-      void handler(this.#view, this.#res, next)
-    } catch (error) {
-      next(error)
-    }
-  }
-
-  #read(name: Member): unknown {
-    if (this.#state === 'failed') throw this.#failure
-    // Without a cookie nothing has to be read, and express-session is done at once.
-    if (this.#state === 'untouched') this.#start(() => {})
-    return Object.hasOwn(this.#view, name) ? this.#view[name] : undefined
   }
 }
 

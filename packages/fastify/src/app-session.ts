@@ -1,5 +1,5 @@
 import type { Logger } from '@latchkey/core'
-import { type AppSessionParts, AppSessions, type FrameworkSession } from '@latchkey/core/adapter'
+import { type AppSessionParts, AppSessions } from '@latchkey/core/adapter'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { PortStore } from './port-store.ts'
 import type { RequestStates } from './request-state.ts'
@@ -56,8 +56,7 @@ export class AppSession {
   async change(how: 'renew' | 'destroy', request: FastifyRequest, reply: FastifyReply): Promise<void> {
     await this.attach(request, reply)
     const view = this.#states.of(request).session
-    if (view === undefined || (!view.isStarted && !this.#sessions.isNamedIn(request.headers.cookie))) return
-    const setCookie = await this.#sessions[how](frameworkSession(view))
+    const setCookie = await this.#sessions.change(how, view, request.headers.cookie)
     if (setCookie !== undefined) reply.header('set-cookie', setCookie)
   }
 
@@ -75,15 +74,6 @@ export class AppSession {
     })
     const onLateError = (): void => this.#sessions.reportUnsaved()
     return { hooks, cookies: written, cookieName, cookiePrefix, secrets, secure, onLateError }
-  }
-}
-
-function frameworkSession(view: SessionView): FrameworkSession {
-  return {
-    id: view.id,
-    data: () => view.session,
-    regenerate: async (keys) => view.session?.regenerate([...keys]),
-    destroy: async () => view.session?.destroy(),
   }
 }
 

@@ -1,4 +1,4 @@
-import { hasAppData } from '@latchkey/core/adapter'
+import { LazySession } from '@latchkey/core/adapter'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Cookies, SessionHooks } from './session-library.ts'
 
@@ -18,72 +18,44 @@ export interface SessionViewParts {
 }
 
 /** A request as @fastify/session has it. */
-type View = FastifyRequest & { session: FastifyRequest['session'] | null }
+type View = FastifyRequest & { session: Session | null }
+type Session = FastifyRequest['session']
 
-/**
- * Runs @fastify/session on a view of a request instead of the request itself. That makes it lazy (the first look at
- * `request.session` starts it), keeps a failed read from failing routes that never look, and decides about `Secure` by
- * `baseUrl` without touching what the app sees as `request.protocol`.
- */
-export class SessionView {
+/** Runs @fastify/session on a view of a request, which leaves what the app sees as `request.protocol` alone. */
+export class SessionView extends LazySession<Session> {
   readonly #parts: SessionViewParts
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
   #made: View | undefined
-  #state: 'untouched' | 'started' | 'failed' = 'untouched'
-  #failure: unknown
-  #isLookedAt = false
-  #broughtData = false
 
   constructor(parts: SessionViewParts, request: FastifyRequest, reply: FastifyReply) {
+    super(parts.onLateError)
     this.#parts = parts
     this.#request = request
     this.#reply = reply
   }
 
-  /** True once anything looked at the session or it was loaded. */
-  get isStarted(): boolean {
-    return this.#state !== 'untouched'
-  }
-
-  /** True when the app looked at the session and there was data in it, or is now. */
-  get isShown(): boolean {
-    return this.#isLookedAt && (this.#broughtData || hasAppData(this.#made?.session))
-  }
-
-  /** The id that the request came with or got. */
   get id(): string | undefined {
     return this.#made?.session?.sessionId ?? this.#namedId()
   }
 
-  /** `request.session`. @throws what reading the store threw. */
-  get session(): View['session'] {
-    if (this.#state === 'failed') throw this.#failure
-    // Without a cookie nothing has to be read, and @fastify/session is done at once.
-    if (this.#state === 'untouched') this.#start(() => {})
-    return this.#view.session
-  }
-
-  /** What the app sees, or assigns. */
-  look(): View['session'] {
-    this.#isLookedAt = true
-    return this.session
-  }
-
-  assign(session: View['session']): void {
-    this.#isLookedAt = true
-    if (this.#state === 'untouched') this.#state = 'started'
+  /** What the app assigns. */
+  assign(session: Session): void {
+    this.override()
     this.#view.session = session
   }
 
-  /** Starts @fastify/session; resolves when the session is read, or could not be. Never rejects. */
-  load(): Promise<void> {
-    return new Promise((resolve) => this.#start(resolve))
+  async regenerate(keys: readonly string[]): Promise<void> {
+    await this.data()?.regenerate([...keys])
+  }
+
+  async destroy(): Promise<void> {
+    await this.data()?.destroy()
   }
 
   /** Before the answer is sent: saves what was changed, and sets the cookie. */
   save(payload: unknown, done: () => void): void {
-    if (this.#state !== 'started') {
+    if (!this.isReadable) {
       done()
       return
     }
@@ -96,6 +68,14 @@ export class SessionView {
     } catch (error) {
       saved(error as Error) // whatever it is: it is not shown
     }
+  }
+
+  protected get viewed(): Session | null | undefined {
+    return this.#made?.session
+  }
+
+  protected begin(done: (error?: unknown) => void): void {
+    this.#parts.hooks.onRequest(this.#view, this.#reply, done)
   }
 
   get #view(): View {
@@ -126,23 +106,6 @@ export class SessionView {
     return id === undefined || secret === undefined
       ? {}
       : { [cookieName]: cookiePrefix + cookies.sign(id, secret) }
-  }
-
-  #start(whenRead: () => void): void {
-    this.#state = 'started'
-    const done = (error?: unknown): void => {
-      if (error !== undefined && error !== null) {
-        this.#state = 'failed'
-        this.#failure = error
-      }
-      this.#broughtData = hasAppData(this.#made?.session)
-      whenRead()
-    }
-    try {
-      this.#parts.hooks.onRequest(this.#view, this.#reply, done)
-    } catch (error) {
-      done(error)
-    }
   }
 
   /** What @fastify/session uses of a reply. */

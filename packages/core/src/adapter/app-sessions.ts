@@ -4,6 +4,8 @@ import type { Logger } from '../log.ts'
 /** The app's own session of one request, as a framework's library has it. */
 export interface FrameworkSession {
   readonly id: string | undefined
+  /** True once anything looked at it or it was loaded. */
+  readonly isStarted: boolean
   /** What the app put there, and the library's own `cookie`. @throws what reading the store threw. */
   readonly data: () => object | null | undefined
   /** Gives it a new id under which only these keys go on; what stood under the old one is deleted. */
@@ -40,26 +42,31 @@ export class AppSessions {
   }
 
   /**
-   * At a sign-in: what stands under the kept keys moves to a new id, the rest goes. Never rejects.
+   * At a sign-in (`renew`) what stands under the kept keys moves to a new id, and the rest goes; at a sign-out
+   * (`destroy`) everything goes. Nothing is read for a request without the session's cookie. Never rejects.
    * @returns a `Set-Cookie` value for the answer, or `undefined`: the library sets its own.
    */
-  renew(session: FrameworkSession): Promise<string | undefined> {
+  async change(
+    how: 'renew' | 'destroy',
+    session: FrameworkSession | undefined,
+    cookieHeader: string | undefined,
+  ): Promise<string | undefined> {
+    if (session === undefined || (!session.isStarted && !this.isNamedIn(cookieHeader))) return undefined
+    return how === 'renew' ? this.#renew(session) : this.#change(session, () => this.#destroy(session))
+  }
+
+  /** Says that a change could not be saved, when its answer is on its way already. */
+  reportUnsaved(): void {
+    this.#log.error({ event: 'app_session.save_failed' }, 'req.session could not be saved.')
+  }
+
+  #renew(session: FrameworkSession): Promise<string | undefined> {
     return this.#change(session, async (data) => {
       const kept = Object.keys(data).filter((key) => this.#parts.settings.keep.includes(key))
       if (kept.length === 0) return this.#destroy(session)
       await session.regenerate(kept)
       return undefined
     })
-  }
-
-  /** At a sign-out: everything goes. As {@link AppSessions.renew}. */
-  destroy(session: FrameworkSession): Promise<string | undefined> {
-    return this.#change(session, () => this.#destroy(session))
-  }
-
-  /** Says that a change could not be saved, when its answer is on its way already. */
-  reportUnsaved(): void {
-    this.#log.error({ event: 'app_session.save_failed' }, 'req.session could not be saved.')
   }
 
   async #change(

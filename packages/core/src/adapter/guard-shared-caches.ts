@@ -38,19 +38,22 @@ type HeadArguments = [status: number, second?: unknown, third?: unknown]
 function writePrivateHead(res: ServerResponse, args: HeadArguments): ServerResponse {
   const [status, second, third] = args
   // What frameworks do; everything else that writeHead() takes is on-headers' to sort out.
+  if (second === undefined && third === undefined) {
+    setPrivateHeaders(res)
+    return res.writeHead(status)
+  }
   if (third === undefined && isLowerCase(second)) {
     return res.writeHead(status, { ...second, ...sharedCacheHeaders({ ...res.getHeaders(), ...second }) })
   }
-  onHeaders(res, () => {
-    for (const [name, value] of Object.entries(sharedCacheHeaders(res.getHeaders()))) {
-      res.setHeader(name, value)
-    }
-  })
+  onHeaders(res, () => setPrivateHeaders(res))
   return Reflect.apply(res.writeHead, res, args)
 }
 
-function isLowerCase(headers: unknown): headers is OutgoingHttpHeaders | undefined {
-  if (headers === undefined) return true
+function setPrivateHeaders(res: ServerResponse): void {
+  for (const [name, value] of Object.entries(sharedCacheHeaders(res.getHeaders()))) res.setHeader(name, value)
+}
+
+function isLowerCase(headers: unknown): headers is OutgoingHttpHeaders {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false
   return Object.keys(headers).every((name) => name === name.toLowerCase())
 }
