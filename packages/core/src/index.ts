@@ -40,14 +40,19 @@ export {
 } from './oauth-client.ts'
 export type { AppSessionOptions, LatchkeyOptions, RouteOptions, SignInOptions } from './options.ts'
 export type { IdTokenClaims } from './protocol/id-token.ts'
+export { decodeJwtUnverified, type UnverifiedJwt } from './protocol/jwt.ts'
 export type {
+  Audience,
   ClaimPath,
   ClientAuth,
+  ClientLogin,
   DeadRefresh,
+  LoginCall,
   Provider,
   ProviderPreset,
   ResourceCredentials,
   TokenAnswerFields,
+  TokenTimeClaims,
   UserFields,
   Userinfo,
 } from './protocol/provider.ts'
@@ -56,6 +61,9 @@ export type { TokenSet } from './protocol/token.ts'
 export type { User } from './protocol/user.ts'
 export {
   exbo,
+  type NadeoAudience,
+  type NadeoOptions,
+  nadeo,
   type OAuth2Options,
   type OidcOptions,
   oauth2,

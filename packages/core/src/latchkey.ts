@@ -24,6 +24,7 @@ import {
 import { warnOfGlobalDispatcher } from './options/global-dispatcher.ts'
 import { warnOfOldNode } from './options/node-version.ts'
 import { type AppSessionSettings, type LatchkeyOptions, type Settings, settingsOf } from './options.ts'
+import { signsUsersIn } from './protocol/provider.ts'
 import {
   type Answer,
   type RequestOAuth,
@@ -232,7 +233,7 @@ export class Latchkey<Id extends string = string> {
 
   /** Says once which redirect URIs must be registered, outside production: one for each `baseUrl`. */
   announce(): void {
-    for (const provider of this.#settings.providers) {
+    for (const provider of this.#settings.providers.filter(signsUsersIn)) {
       for (const uri of redirectUris(this.#settings, provider)) {
         this.#settings.announce(`register this redirect URI at ${provider.name}: ${uri}`)
       }

@@ -1,5 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
 import { printable } from '../log.ts'
+import { credentialVariables } from '../protocol/credential-variables.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
@@ -14,7 +15,10 @@ export interface Mint {
   readonly audience?: string
 }
 
-/** Mints the client's own tokens anew instead of refreshing them: there is no refresh token (RFC 6749 §4.4.3). */
+/**
+ * Mints the client's own tokens anew instead of refreshing them: there is no refresh token (RFC 6749 §4.4.3), unless
+ * they come from a login.
+ */
 export class ApplicationSource implements TokenSource {
   readonly #client: ProtocolClient
   readonly #mint: Mint
@@ -41,12 +45,16 @@ export class ApplicationSource implements TokenSource {
     return true
   }
 
-  refresh(_tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
-    return this.obtain(options)
+  async refresh(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
+    return this.#about(await this.#client.mintAfter(tokens, this.#mint, options))
   }
 
   async obtain(options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
-    return aboutApplication(await this.#client.mint(this.#mint, options))
+    return this.#about(await this.#client.mint(this.#mint, options))
+  }
+
+  #about(answer: TokenAnswer): TokenAnswer {
+    return this.#provider.clientLogin === undefined ? aboutApplication(answer) : answer
   }
 
   revoke(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<boolean> {
@@ -79,24 +87,41 @@ function aboutApplication(answer: TokenAnswer): TokenAnswer {
  * The same error, or a better one where the server refused the request: the vault knows of the refusal, but not what
  * was asked for.
  */
-export function explained(error: unknown, { id, name }: Provider, { scope, audience }: Mint): unknown {
-  if (!LatchkeyError.is(error) || error.reason !== 'application_refused') return error
+export function explained(error: unknown, provider: Provider, { scope, audience }: Mint): unknown {
+  const { id, name, clientLogin } = provider
+  if (!LatchkeyError.is(error)) return error
+  if (error.reason === 'client_fault' && clientLogin !== undefined) return refusedLogin(error, provider)
+  if (error.reason !== 'application_refused') return error
   const asked = [
     scope.length === 0 ? 'no scope' : `the scope ${quoted(scope.join(' '))}`,
     audience === undefined ? 'no audience' : `the audience ${quoted(audience)}`,
   ].join(' and ')
-  const { code, accountId, reason, oauth } = error
-  return new LatchkeyError(
-    code,
+  return reworded(
+    error,
+    id,
     `${name} refuses this client an application token with ${asked}. Check them in auth.application('${id}', …), ` +
       `and at ${name} that this client may use client credentials for them.`,
-    {
-      provider: id,
-      reason,
-      ...(accountId === undefined ? {} : { accountId }),
-      ...(oauth === undefined ? {} : { oauth }),
-    },
   )
+}
+
+function refusedLogin(error: LatchkeyError, { id, name }: Provider): LatchkeyError {
+  const { clientId, clientSecret } = credentialVariables(id)
+  const said = error.oauth === undefined ? '' : ` (${error.oauth.error})`
+  const where = `options login and password, or ${clientId} and ${clientSecret}`
+  return reworded(error, id, `${name} refuses the login${said}. Check its name and password: ${where}.`)
+}
+
+function reworded(
+  { code, accountId, reason, oauth }: LatchkeyError,
+  provider: string,
+  message: string,
+): LatchkeyError {
+  return new LatchkeyError(code, message, {
+    provider,
+    ...(reason === undefined ? {} : { reason }),
+    ...(accountId === undefined ? {} : { accountId }),
+    ...(oauth === undefined ? {} : { oauth }),
+  })
 }
 
 function quoted(text: string): string {

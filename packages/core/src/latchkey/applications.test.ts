@@ -23,7 +23,7 @@ function fixture({ answer, provider, listed = true }: Setup = {}) {
   const vault = new Vault({ store, sealer, clock, log, events: new Events(log) })
   const lookups: (() => ProtocolClient | undefined)[] = []
   const clients = {
-    listed: listed ? [client] : [],
+    configured: listed ? [client] : [],
     find: async () => (listed ? client : lookups.shift()?.()),
   }
   const applications = new Applications({ clients, vault, dispatcher: new Agent() })

@@ -1,12 +1,12 @@
 import { digest } from '../crypto/digest.ts'
 import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
-import { resourceServerOf } from '../fetch/resource-server.ts'
+import { type ResourceServer, resourceServerOf } from '../fetch/resource-server.ts'
 import { requireClient } from '../flows/require-client.ts'
 import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
-import type { Provider } from '../protocol/provider.ts'
+import type { Audience, ClientLogin, Provider } from '../protocol/provider.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ApplicationSource, explained, type Mint } from './application-source.ts'
@@ -28,7 +28,7 @@ const keepSeconds = 30 * 86_400
 
 /** What {@link Applications} works with. */
 export interface ApplicationParts {
-  readonly clients: Pick<ProviderClients, 'listed' | 'find'>
+  readonly clients: Pick<ProviderClients, 'configured' | 'find'>
   readonly vault: Pick<Vault, 'fresh'>
   readonly dispatcher: Dispatcher
 }
@@ -45,12 +45,12 @@ export class Applications {
   access(id: string, options: ApplicationOptions = {}): ApiAccess {
     checkOptions(options)
     const { scope = [], audience } = options
-    const mint = { scope: [...new Set(scope)].sort(), ...(audience === undefined ? {} : { audience }) }
-    const listed = this.#parts.clients.listed.find(({ provider }) => provider.id === id)
-    if (listed !== undefined) requireOneToken(listed.provider, mint)
+    const wanted = { scope: [...new Set(scope)].sort(), ...(audience === undefined ? {} : { audience }) }
+    const configured = this.#parts.clients.configured.find(({ provider }) => provider.id === id)
+    if (configured !== undefined) mintAt(configured.provider, wanted)
     let made: Promise<AuthorizedAccess> | undefined
     const access = (): Promise<AuthorizedAccess> => {
-      made ??= this.#make(id, mint).catch((error: unknown) => {
+      made ??= this.#make(id, wanted).catch((error: unknown) => {
         made = undefined
         throw error
       })
@@ -63,11 +63,11 @@ export class Applications {
     }
   }
 
-  async #make(id: string, mint: Mint): Promise<AuthorizedAccess> {
+  async #make(id: string, wanted: Mint): Promise<AuthorizedAccess> {
     const { clients, vault, dispatcher } = this.#parts
     const client = await requireClient(clients, id)
     const { provider } = client
-    requireOneToken(provider, mint)
+    const { mint, resourceServer } = mintAt(provider, wanted)
     const handle = {
       ref: { slot: slotOf(client, mint), id: applicationGrantId },
       client: new ApplicationSource(client, mint),
@@ -81,7 +81,7 @@ export class Applications {
         throw explained(error, provider, mint)
       }
     }
-    return new AuthorizedAccess({ vault: { fresh }, handle, dispatcher, ...resourceServerOf(provider) })
+    return new AuthorizedAccess({ vault: { fresh }, handle, dispatcher, ...resourceServer })
   }
 }
 
@@ -112,6 +112,37 @@ function checkOptions(options: unknown): void {
     throw invalidOption(`The option audience of application() must be a string, not ${kindOf(audience)}.`)
   if (audience === '')
     throw invalidOption('The option audience of application() is empty. Name the API, or leave it out.')
+}
+
+/**
+ * What is asked of the server, and where its token may go.
+ * @throws {LatchkeyError} `invalid_options`: no such token can be had there.
+ */
+function mintAt(
+  provider: Provider,
+  wanted: Mint,
+): { readonly mint: Mint; readonly resourceServer: ResourceServer } {
+  requireOneToken(provider, wanted)
+  const { clientLogin } = provider
+  if (clientLogin === undefined) return { mint: wanted, resourceServer: resourceServerOf(provider) }
+  if (wanted.scope.length > 0)
+    throw invalidOption(`${provider.name} knows no scope, so application('${provider.id}') takes none.`)
+  const { name, resourceOrigins } = audienceOf(provider.id, clientLogin, wanted.audience)
+  return {
+    mint: { scope: [], audience: name },
+    resourceServer: resourceServerOf({ ...provider, resourceOrigins }),
+  }
+}
+
+function audienceOf(id: string, { audiences }: ClientLogin, wanted: string | undefined): Audience {
+  if (wanted === undefined) return audiences[0]
+  const text = wanted.toLowerCase()
+  const found = audiences.find(({ name, aliases }) => name.toLowerCase() === text || aliases.includes(text))
+  if (found !== undefined) return found
+  const names = audiences.map(({ name, aliases }) => [name, ...aliases].map((one) => `'${one}'`).join(' or '))
+  throw invalidOption(
+    `The option audience of application('${id}') is unknown there. Use one of ${names.join('; ')}.`,
+  )
 }
 
 /** Where a new token kills the one before, two kinds of token would kill each other for ever. */

@@ -45,7 +45,12 @@ export function partsOf(settings: Settings, onLogin: OnLogin | undefined): Parts
   const sessions = new Sessions({ store, sealer, clock, log, settings: settings.sessions })
   const { cookie, absoluteSeconds } = settings.sessions
   const kept = new KeptAccounts({ store: store.users, sealer, log, absoluteSeconds })
-  const flowSettings = { baseUrls, routes, trustedOrigins, cookie, providers: clients, onLogin }
+  const providers = {
+    listed: clients.listed,
+    resolvesMore: clients.resolvesMore,
+    find: (id: string) => clients.findForSignIn(id),
+  }
+  const flowSettings = { baseUrls, routes, trustedOrigins, cookie, providers, onLogin }
   const flows = new Flows({
     settings: flowSettings,
     sessions,

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
-import type { Provider } from '../protocol/provider.ts'
+import { type Provider, signsUsersIn } from '../protocol/provider.ts'
 import { within } from '../protocol/within.ts'
 import { LruMap } from '../store/lru-map.ts'
 
@@ -24,6 +24,9 @@ export interface ProviderClientsParts {
 
 /** The clients of all providers: those that are configured, and those that are found when asked for. */
 export class ProviderClients {
+  /** All that are configured. */
+  readonly configured: readonly ProtocolClient[]
+  /** Those of them that sign users in. */
   readonly listed: readonly ProtocolClient[]
   /** True when `find` knows more than are listed. */
   readonly resolvesMore: boolean
@@ -34,9 +37,10 @@ export class ProviderClients {
 
   constructor(parts: ProviderClientsParts) {
     this.#parts = parts
-    this.listed = parts.providers.map(parts.makeClient)
+    this.configured = parts.providers.map(parts.makeClient)
+    this.listed = this.configured.filter(({ provider }) => signsUsersIn(provider))
     this.resolvesMore = parts.resolve !== undefined
-    this.#byId = new Map(this.listed.map((client) => [client.provider.id, client]))
+    this.#byId = new Map(this.configured.map((client) => [client.provider.id, client]))
   }
 
   /**
@@ -55,6 +59,12 @@ export class ProviderClients {
     const asked = this.#ask(id, resolve).finally(() => this.#pending.delete(id))
     this.#pending.set(id, asked)
     return asked
+  }
+
+  /** {@link ProviderClients.find} among those that sign users in. */
+  async findForSignIn(id: string): Promise<ProtocolClient | undefined> {
+    const client = await this.find(id)
+    return client !== undefined && signsUsersIn(client.provider) ? client : undefined
   }
 
   async #ask(

@@ -2,7 +2,7 @@ import { callbackPath, loginPath, redirectUri } from '../flows/addresses.ts'
 import type { Logger } from '../log.ts'
 import { checkCallbackPaths, checkRedirectUri, warnOfSharedCallback } from '../options/providers.ts'
 import type { Settings } from '../options.ts'
-import type { Provider } from '../protocol/provider.ts'
+import { type Provider, signsUsersIn } from '../protocol/provider.ts'
 
 /** A configured provider, as pages and start-up logs need it. */
 export interface ProviderInfo<Id extends string = string> {
@@ -16,12 +16,12 @@ export interface ProviderInfo<Id extends string = string> {
 }
 
 /**
- * The configured providers, in their order.
+ * The configured providers that sign users in, in their order.
  * @throws {LatchkeyError} `invalid_options`: a redirect URI that its authorization server is known to refuse.
  */
 export function describeProviders<Id extends string>(settings: Settings): readonly ProviderInfo<Id>[] {
   const [{ path }] = settings.baseUrls
-  return settings.providers.map((provider) => {
+  return settings.providers.filter(signsUsersIn).map((provider) => {
     for (const uri of redirectUris(settings, provider)) checkRedirectUri(provider, uri)
     return {
       id: provider.id as Id, // the providers came in as ProviderPreset<Id>
@@ -48,7 +48,8 @@ export function ownPrefixes({ routes, resolveProvider }: Settings): readonly str
  * @throws {LatchkeyError} `invalid_options`: a callback path is taken.
  */
 export function ownPaths(settings: Settings, log: Logger): readonly string[] {
-  const { providers, routes } = settings
+  const { routes } = settings
+  const providers = settings.providers.filter(signsUsersIn)
   const pathOf = (provider: Provider): string => callbackPath(settings, provider)
   const fixed = [loginPath(settings), routes.prefix + routes.logout]
   checkCallbackPaths(providers, pathOf, fixed)

@@ -5,13 +5,14 @@ import type { Transport } from '../transport/transport.ts'
 import { type AuthorizationRequest, buildAuthorizationUrl } from './authorization.ts'
 import { readAuthorizationResponse } from './authorization-response.ts'
 import { type MintRequest, mintTokens } from './client-credentials.ts'
+import { logIn, renewLogin } from './client-login.ts'
 import { type ClientRequestContext, clientRequestContext } from './client-request.ts'
 import { DeviceClient } from './device-client.ts'
 import { exchangeError } from './exchange-error.ts'
 import type { JsonObject } from './json-object.ts'
 import { KeySource } from './jwks.ts'
 import { MetadataSource, type ServerMetadata } from './metadata.ts'
-import type { Provider } from './provider.ts'
+import { type Provider, signsUsersIn } from './provider.ts'
 import { type RefreshContext, type RefreshOptions, refreshTokens } from './refresh.ts'
 import {
   type RevocationOutcome,
@@ -173,7 +174,24 @@ export class ProtocolClient {
    * @param options.deadlineMs for everything.
    */
   async mint(request: MintRequest, options: { readonly deadlineMs: number }): Promise<TokenAnswer> {
+    const { clientLogin } = this.#provider
+    if (clientLogin !== undefined)
+      return logIn(this.#tokenContext(), clientLogin, { audience: request.audience, ...options })
     return mintTokens(this.#tokenContext(), request, options.deadlineMs)
+  }
+
+  /**
+   * The next token of the client's own after `tokens`: minted anew, or renewed where a login brought them. As
+   * {@link ProtocolClient.mint}.
+   */
+  async mintAfter(
+    tokens: TokenSet,
+    request: MintRequest,
+    options: { readonly deadlineMs: number },
+  ): Promise<TokenAnswer> {
+    const { clientLogin } = this.#provider
+    if (clientLogin === undefined) return this.mint(request, options)
+    return renewLogin(this.#tokenContext(), clientLogin, { tokens, audience: request.audience, ...options })
   }
 
   /**
@@ -181,6 +199,7 @@ export class ProtocolClient {
    * for good. False when it should be tried again. Never throws.
    */
   async revoke(tokens: TokenSet, options: { readonly deadlineMs: number }): Promise<boolean> {
+    if (!signsUsersIn(this.#provider)) return true
     try {
       const metadata = await this.#metadata.get()
       const endpoint = metadata.revocationEndpoint

@@ -43,6 +43,44 @@ export interface TokenAnswerFields {
   readonly errorDescription: string
 }
 
+/** Claims of a token that is a JWT which say when it ends; read unverified, as a hint. */
+export interface TokenTimeClaims {
+  /** Epoch seconds, like those of `iat`, from which they are counted. */
+  readonly expiresAt: string
+  /** From then on the server wants it to be renewed. */
+  readonly refreshAfter?: string
+}
+
+/** An API of a server that makes tokens for one API each. */
+export interface Audience {
+  /** As the server spells it. */
+  readonly name: string
+  /** Other names for it, in lower case: apps may use them in any case. */
+  readonly aliases: readonly string[]
+  /** The only origins that get its tokens. */
+  readonly resourceOrigins: readonly string[]
+}
+
+/**
+ * A POST without form encoding: a JSON body, or none. `{audience}`, `{basic}` (base64 of `<client id>:<client secret>`)
+ * and `{refresh_token}` are filled in.
+ */
+export interface LoginCall {
+  readonly endpoint: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Readonly<Record<string, string>>
+}
+
+/**
+ * How a client gets tokens of its own where the server does not speak OAuth 2: by a login with its credentials, renewed
+ * by a refresh token. The first audience is the default.
+ */
+export interface ClientLogin {
+  readonly login: LoginCall
+  readonly refresh: LoginCall
+  readonly audiences: readonly [Audience, ...Audience[]]
+}
+
 /** The name of a claim, or several: the first that has a usable value is taken. A dot descends (`images.0.url`). */
 export type ClaimPath = string | readonly string[]
 
@@ -115,6 +153,10 @@ export interface Provider<Id extends string = string> {
   readonly tokenParams: Readonly<Record<string, string>>
   readonly tokenHeaders: Readonly<Record<string, string>>
   readonly tokenAnswer: Partial<TokenAnswerFields>
+  /** Where the tokens are JWTs and the answer does not say when they end. */
+  readonly tokenTimeClaims?: TokenTimeClaims
+  /** In place of client credentials (RFC 6749 §4.4). A provider with it alone signs nobody in. */
+  readonly clientLogin?: ClientLogin
   /** Signature algorithms accepted on ID tokens. `HS256` only when listed here. */
   readonly idTokenAlgorithms: readonly string[]
 
@@ -146,6 +188,14 @@ export interface Provider<Id extends string = string> {
   readonly callbackPath?: string
   /** What the server demands of redirect URIs, checked at start. */
   readonly redirectUriRule?: 'loopback_literal'
+}
+
+/** False for a provider that only gives the client tokens of its own. */
+export function signsUsersIn({
+  issuer,
+  authorizationEndpoint,
+}: Pick<Provider, 'issuer' | 'authorizationEndpoint'>): boolean {
+  return issuer !== undefined || authorizationEndpoint !== undefined
 }
 
 /** A provider whose client id and secret may still come from the environment: what the preset functions return. */

@@ -8,6 +8,7 @@ import { readBody } from './token-body.ts'
 import { type AnswerError, classifyError, readError } from './token-error.ts'
 import { isAccessToken, TokenFields } from './token-fields.ts'
 import { salvageRefreshToken } from './token-salvage.ts'
+import { tokenTimes } from './token-times.ts'
 
 /** What a token answer is read against. */
 export interface TokenAnswerContext {
@@ -101,11 +102,14 @@ function tokenSetOf(fields: TokenFields, context: TokenAnswerContext): TokenSet 
   const idToken = fields.get('idToken')
   if (!isAccessToken(accessToken) || !isKnownType(tokenType, provider)) return undefined
   if (refreshToken === null || (idToken !== undefined && typeof idToken !== 'string')) return undefined
-  const expiresAt = fields.expiresAt(receivedAt)
+  const times = tokenTimes(provider, accessToken, receivedAt)
+  const expiresAt = fields.expiresAt(receivedAt) ?? times.expiresAt
+  const { refreshAfter } = times
   return {
     accessToken,
     tokenType,
     ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(refreshAfter === undefined ? {} : { refreshAfter }),
     receivedAt,
     scope: fields.scope() ?? previous?.scope ?? requestedScope,
     ...keptRefreshToken(fields, refreshToken, context),
@@ -117,13 +121,16 @@ function tokenSetOf(fields: TokenFields, context: TokenAnswerContext): TokenSet 
 function keptRefreshToken(
   fields: TokenFields,
   refreshToken: string | undefined,
-  { previous, receivedAt }: TokenAnswerContext,
+  { provider, previous, receivedAt }: TokenAnswerContext,
 ): Pick<TokenSet, 'refreshToken' | 'refreshTokenExpiresAt'> {
   const kept = refreshToken ?? previous?.refreshToken
   if (kept === undefined) return {}
   const lifetime = fields.lifetime('refreshTokenExpiresIn')
-  const previousExpiry = kept === previous?.refreshToken ? previous.refreshTokenExpiresAt : undefined
-  const refreshTokenExpiresAt = lifetime === undefined ? previousExpiry : Math.floor(receivedAt + lifetime)
+  const isPrevious = kept === previous?.refreshToken
+  const known = isPrevious
+    ? previous?.refreshTokenExpiresAt
+    : tokenTimes(provider, kept, receivedAt).expiresAt
+  const refreshTokenExpiresAt = lifetime === undefined ? known : Math.floor(receivedAt + lifetime)
   return { refreshToken: kept, ...(refreshTokenExpiresAt === undefined ? {} : { refreshTokenExpiresAt }) }
 }
 

@@ -1,4 +1,4 @@
-import { TransportError } from '../transport/transport.ts'
+import { TransportError, type TransportResponse } from '../transport/transport.ts'
 import { type ClientRequestContext, postAsClient } from './client-request.ts'
 import type { Provider } from './provider.ts'
 import { reasonOfFault } from './retry-reason.ts'
@@ -55,10 +55,28 @@ export async function requestTokens(
   const { provider, clock } = context
   const { endpoint, grant, params, deadlineMs, ...expected } = request
   const parameters = { ...params, ...grantParameters(grant, provider) }
+  const keepReceived = grant.type === 'refresh_token'
+  const secrets = [...secretsOf(grant), provider.clientSecret]
+  return receiveTokens({ provider, clock, secrets }, expected, () =>
+    postAsClient(context, { endpoint, parameters, deadlineMs, keepReceived }),
+  )
+}
+
+/**
+ * Sends what asks for tokens, and says what came of it. Never throws for what the server or the network does.
+ *
+ * @param context.secrets cut out of what the server says.
+ */
+export async function receiveTokens(
+  context: Pick<ClientRequestContext, 'provider' | 'clock'> & {
+    readonly secrets: readonly (string | undefined)[]
+  },
+  expected: Pick<TokenRequest, 'requestedScope' | 'previous'>,
+  send: () => Promise<TransportResponse>,
+): Promise<TokenAnswer> {
+  const { provider, clock, secrets } = context
   try {
-    const keepReceived = grant.type === 'refresh_token'
-    const response = await postAsClient(context, { endpoint, parameters, deadlineMs, keepReceived })
-    const secrets = [...secretsOf(grant), provider.clientSecret]
+    const response = await send()
     return readTokenAnswer(response, { provider, ...expected, receivedAt: clock.now(), secrets })
   } catch (error) {
     if (!(error instanceof TransportError)) throw error

@@ -7,6 +7,8 @@ export interface TokenSet {
   readonly tokenType: string
   /** Epoch seconds, counted from the receipt of the answer. Absent when unknown: used until a 401. */
   readonly expiresAt?: number
+  /** Epoch seconds, where the server says it: from then on the token is renewed, while it is used on. */
+  readonly refreshAfter?: number
   /** Epoch seconds of the receipt of the answer that brought the access token. */
   readonly receivedAt: number
   /** Granted scope; the requested scope when the server says nothing (RFC 6749 §5.1). */

@@ -1,6 +1,7 @@
 export type { Provider, ProviderPreset } from '../protocol/provider.ts'
 export type { ProviderOptions, ScopeName, UserinfoOption } from './define-provider.ts'
 export { exbo } from './exbo.ts'
+export { type NadeoAudience, type NadeoOptions, nadeo } from './nadeo.ts'
 export { type OAuth2Options, oauth2 } from './oauth2.ts'
 export { type OidcOptions, oidc } from './oidc.ts'
 export { type SpotifyScope, spotify } from './spotify.ts'

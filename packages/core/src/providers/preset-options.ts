@@ -28,6 +28,8 @@ const names: NamesOf<ProviderOptions> = {
   tokenParams: true,
   tokenHeaders: true,
   tokenAnswer: true,
+  tokenTimeClaims: true,
+  clientLogin: true,
   idTokenAlgorithms: true,
   userinfo: true,
   resourceOrigins: true,

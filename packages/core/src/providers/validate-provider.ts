@@ -108,6 +108,8 @@ function checkEndpoints(provider: ProviderPreset): Fault | undefined {
     deviceAuthorizationEndpoint: provider.deviceAuthorizationEndpoint,
     jwksUri: provider.jwksUri,
     'userinfo.endpoint': userinfo?.endpoint,
+    'clientLogin.login': provider.clientLogin?.login.endpoint,
+    'clientLogin.refresh': provider.clientLogin?.refresh.endpoint,
   }
   for (const [option, url] of Object.entries(endpoints)) {
     if (url !== undefined && !isProtectedUrl(url)) {
@@ -117,7 +119,7 @@ function checkEndpoints(provider: ProviderPreset): Fault | undefined {
       }
     }
   }
-  if (issuer !== undefined) return undefined
+  if (issuer !== undefined || provider.clientLogin !== undefined) return undefined
   if (authorizationEndpoint === undefined)
     return { option: 'authorizationEndpoint', fix: 'is missing. Set it.' }
   if (tokenEndpoint === undefined) return { option: 'tokenEndpoint', fix: 'is missing. Set it.' }

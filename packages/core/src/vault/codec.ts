@@ -52,6 +52,7 @@ function parseTokenSet(value: unknown): TokenSet {
     receivedAt: number(from.receivedAt),
     scope: list(from.scope).map(text),
     ...(from.expiresAt === undefined ? {} : { expiresAt: number(from.expiresAt) }),
+    ...(from.refreshAfter === undefined ? {} : { refreshAfter: number(from.refreshAfter) }),
     ...(from.refreshToken === undefined ? {} : { refreshToken: text(from.refreshToken) }),
     ...(from.refreshTokenExpiresAt === undefined
       ? {}

@@ -44,7 +44,9 @@ export function assess(
 
   const remainingSeconds = remaining(tokens, now)
   if (remainingSeconds >= Math.max(need.minTtlSeconds, floor(tokens))) {
-    const isNearEnd = remainingSeconds < refreshAhead(tokens) * jitter
+    const isNearEnd =
+      remainingSeconds < refreshAhead(tokens) * jitter ||
+      now >= (tokens.refreshAfter ?? Number.POSITIVE_INFINITY)
     return isNearEnd && canRefresh && !isYoung ? 'use_and_refresh_ahead' : 'use'
   }
   const isExpired = remainingSeconds <= 0

@@ -1,0 +1,118 @@
+import type { Clock } from '../clock.ts'
+import type { Transport, TransportResponse } from '../transport/transport.ts'
+import { maxAnswerBytes } from './client-request.ts'
+import type { ClientLogin, LoginCall, Provider } from './provider.ts'
+import { lowerCaseNames } from './resource-headers.ts'
+import type { TokenAnswer, TokenSet } from './token.ts'
+import { receiveTokens } from './token-request.ts'
+
+/** What a login of the client works with. */
+export interface ClientLoginContext {
+  readonly provider: Provider
+  readonly transport: Transport
+  readonly clock: Clock
+}
+
+/** A login may follow a refused refresh: the two share the time. */
+const refreshShare = 0.5
+
+/** Logs the client in and says what came of it. Never throws for server or network; never `dead`. */
+export function logIn(
+  context: ClientLoginContext,
+  login: ClientLogin,
+  { audience = '', deadlineMs }: { readonly audience?: string | undefined; readonly deadlineMs: number },
+): Promise<TokenAnswer> {
+  const { clientId, clientSecret = '' } = context.provider
+  const basic = Buffer.from(`${clientId}:${clientSecret}`, 'utf8').toString('base64')
+  const request = {
+    call: login.login,
+    values: { audience, basic },
+    secrets: [clientSecret, basic],
+    deadlineMs,
+  }
+  return send(context, request).then(aboutTheLogin)
+}
+
+/**
+ * Renews what a login brought; logs in again where the refresh token is gone, has expired or is refused, which takes
+ * nothing but the credentials that are there anyway.
+ */
+export async function renewLogin(
+  context: ClientLoginContext,
+  login: ClientLogin,
+  {
+    tokens,
+    audience,
+    deadlineMs,
+  }: {
+    readonly tokens: TokenSet
+    readonly audience?: string | undefined
+    readonly deadlineMs: number
+  },
+): Promise<TokenAnswer> {
+  const { refreshToken } = tokens
+  const endsAt = context.clock.now() + deadlineMs / 1000
+  if (refreshToken === undefined || hasEnded(tokens, context.clock))
+    return logIn(context, login, { audience, deadlineMs })
+  const answer = await send(context, {
+    call: login.refresh,
+    values: { audience: audience ?? '', refresh_token: refreshToken },
+    secrets: [refreshToken],
+    previous: tokens,
+    deadlineMs: deadlineMs * refreshShare,
+  })
+  if (answer.kind === 'token_set' || answer.kind === 'retry') return answer
+  const remainingMs = Math.min((endsAt - context.clock.now()) * 1000, deadlineMs)
+  return logIn(context, login, { audience, deadlineMs: Math.max(remainingMs, 1) })
+}
+
+function hasEnded({ refreshTokenExpiresAt }: TokenSet, clock: Clock): boolean {
+  return refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= clock.now()
+}
+
+interface LoginRequest {
+  readonly call: LoginCall
+  readonly values: Readonly<Record<string, string>>
+  /** Cut out of what the server says. */
+  readonly secrets: readonly string[]
+  readonly previous?: TokenSet
+  readonly deadlineMs: number
+}
+
+function send(
+  { provider, transport, clock }: ClientLoginContext,
+  { call, values, secrets, previous, deadlineMs }: LoginRequest,
+): Promise<TokenAnswer> {
+  const post = (): Promise<TransportResponse> =>
+    transport.send({
+      method: 'POST',
+      url: call.endpoint,
+      headers: {
+        accept: 'application/json',
+        ...lowerCaseNames(provider.tokenHeaders),
+        'content-type': 'application/json',
+        ...lowerCaseNames(filled(call.headers, values)),
+      },
+      body: call.body === undefined ? '' : JSON.stringify(filled(call.body, values)),
+      deadlineMs,
+      maxBytes: maxAnswerBytes,
+      keepReceived: previous !== undefined,
+    })
+  const expected = { requestedScope: [], ...(previous === undefined ? {} : { previous }) }
+  return receiveTokens({ provider, clock, secrets }, expected, post)
+}
+
+/** Nothing was there before that could have died; and whoever is not let in has the wrong login or password. */
+function aboutTheLogin(answer: TokenAnswer): TokenAnswer {
+  if (answer.kind !== 'dead' && answer.kind !== 'refused') return answer
+  return { ...answer, kind: answer.status === 401 || answer.status === 403 ? 'client_fault' : 'refused' }
+}
+
+function filled(
+  templates: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const fill = (text: string): string =>
+    text.replace(/\{(audience|basic|refresh_token)\}/g, (_match, name: string) => values[name] ?? '')
+  return Object.fromEntries(Object.entries(templates).map(([name, text]) => [name, fill(text)]))
+}
