@@ -3,12 +3,12 @@ import { describe, expect, it, vi } from 'vitest'
 import { Latchkey } from './latchkey.ts'
 import type { Logger } from './log.ts'
 import type { LatchkeyOptions } from './options.ts'
-import { exbo, spotify } from './providers/index.ts'
+import { exbo, nadeo, spotify } from './providers/index.ts'
 import { memoryStore } from './store/memory-store.ts'
 
 const credentials = { clientId: 'client-1', clientSecret: 'client-secret-1' }
 
-function compose(options: Partial<LatchkeyOptions<'spotify' | 'exbo'>> = {}) {
+function compose(options: Partial<LatchkeyOptions<'spotify' | 'exbo' | 'nadeo'>> = {}) {
   const info = vi.fn<Logger['info']>()
   const latchkey = new Latchkey({
     baseUrl: 'https://app.example/prefix',
@@ -36,6 +36,17 @@ describe('Latchkey', () => {
         redirectUri: 'https://app.example/prefix/oauth/back',
       },
     ])
+  })
+
+  it('offers no sign-in with a provider that only gives the app tokens of its own', async () => {
+    const login = { account: 'service', login: 'l', password: 'p', userAgent: 'tests' } as const
+    const { latchkey, info } = compose({ providers: [spotify(credentials), nadeo(login)] })
+    latchkey.announce()
+    expect(latchkey.providers.map(({ id }) => id)).toEqual(['spotify'])
+    expect(latchkey.paths.filter((path) => path.includes('nadeo'))).toEqual([])
+    expect(latchkey.buttons()).not.toContain('nadeo')
+    expect(info.mock.calls.filter(([, line]) => line.includes('nadeo'))).toEqual([])
+    expect(() => latchkey.application('nadeo', { audience: 'maps' })).toThrow(/audience is unknown there/)
   })
 
   it('names the paths that it answers, without what a proxy strips', () => {

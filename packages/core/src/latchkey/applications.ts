@@ -5,8 +5,9 @@ import { requireClient } from '../flows/require-client.ts'
 import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
+import { audienceOf } from '../protocol/audience.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
-import type { Audience, ClientLogin, Provider } from '../protocol/provider.ts'
+import type { Provider } from '../protocol/provider.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ApplicationSource, explained, type Mint } from './application-source.ts'
@@ -132,17 +133,6 @@ function mintAt(
     mint: { scope: [], audience: name },
     resourceServer: resourceServerOf({ ...provider, resourceOrigins }),
   }
-}
-
-function audienceOf(id: string, { audiences }: ClientLogin, wanted: string | undefined): Audience {
-  if (wanted === undefined) return audiences[0]
-  const text = wanted.toLowerCase()
-  const found = audiences.find(({ name, aliases }) => name.toLowerCase() === text || aliases.includes(text))
-  if (found !== undefined) return found
-  const names = audiences.map(({ name, aliases }) => [name, ...aliases].map((one) => `'${one}'`).join(' or '))
-  throw invalidOption(
-    `The option audience of application('${id}') is unknown there. Use one of ${names.join('; ')}.`,
-  )
 }
 
 /** Where a new token kills the one before, two kinds of token would kill each other for ever. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Transport, TransportResponse } from '../transport/transport.ts'
+import { audienceOf } from './audience.ts'
 import { maxAnswerBytes } from './client-request.ts'
 import type { ClientLogin, LoginCall, Provider } from './provider.ts'
 import { lowerCaseNames } from './resource-headers.ts'
@@ -16,54 +17,57 @@ export interface ClientLoginContext {
 /** A login may follow a refused refresh: the two share the time. */
 const refreshShare = 0.5
 
-/** Logs the client in and says what came of it. Never throws for server or network; never `dead`. */
-export function logIn(
+/**
+ * Logs the client in and says what came of it. Never `dead`.
+ * @throws {LatchkeyError} `invalid_options`: an unknown audience. Never for server or network.
+ */
+export async function logIn(
   context: ClientLoginContext,
   login: ClientLogin,
-  { audience = '', deadlineMs }: { readonly audience?: string | undefined; readonly deadlineMs: number },
+  { audience, deadlineMs }: { readonly audience?: string | undefined; readonly deadlineMs: number },
 ): Promise<TokenAnswer> {
-  const { clientId, clientSecret = '' } = context.provider
+  const { id, clientId, clientSecret = '' } = context.provider
+  const { name } = audienceOf(id, login, audience)
   const basic = Buffer.from(`${clientId}:${clientSecret}`, 'utf8').toString('base64')
-  const request = {
-    call: login.login,
-    values: { audience, basic },
-    secrets: [clientSecret, basic],
-    deadlineMs,
-  }
-  return send(context, request).then(aboutTheLogin)
+  const values = { audience: name, basic }
+  return aboutTheLogin(
+    await send(context, { call: login.login, values, secrets: [clientSecret, basic], deadlineMs }),
+  )
+}
+
+/** Renews what a login brought, by its refresh token. Never throws for server or network. */
+export async function renewLogin(
+  context: ClientLoginContext,
+  { refresh: call }: ClientLogin,
+  { tokens, deadlineMs }: { readonly tokens: TokenSet; readonly deadlineMs: number },
+): Promise<TokenAnswer> {
+  const { refreshToken } = tokens
+  if (refreshToken === undefined) return { kind: 'dead', oauth: { error: 'no_refresh_token' } }
+  const values = { refresh_token: refreshToken }
+  return send(context, { call, values, secrets: [refreshToken], previous: tokens, deadlineMs })
 }
 
 /**
- * Renews what a login brought; logs in again where the refresh token is gone, has expired or is refused, which takes
+ * Renews what a login brought, or logs in again where the refresh token is gone, has expired or is refused: that takes
  * nothing but the credentials that are there anyway.
  */
-export async function renewLogin(
+export async function renewOrLogIn(
   context: ClientLoginContext,
   login: ClientLogin,
-  {
-    tokens,
-    audience,
-    deadlineMs,
-  }: {
+  request: {
     readonly tokens: TokenSet
     readonly audience?: string | undefined
     readonly deadlineMs: number
   },
 ): Promise<TokenAnswer> {
-  const { refreshToken } = tokens
+  const { tokens, deadlineMs } = request
+  if (tokens.refreshToken === undefined || hasEnded(tokens, context.clock))
+    return logIn(context, login, request)
   const endsAt = context.clock.now() + deadlineMs / 1000
-  if (refreshToken === undefined || hasEnded(tokens, context.clock))
-    return logIn(context, login, { audience, deadlineMs })
-  const answer = await send(context, {
-    call: login.refresh,
-    values: { audience: audience ?? '', refresh_token: refreshToken },
-    secrets: [refreshToken],
-    previous: tokens,
-    deadlineMs: deadlineMs * refreshShare,
-  })
+  const answer = await renewLogin(context, login, { tokens, deadlineMs: deadlineMs * refreshShare })
   if (answer.kind === 'token_set' || answer.kind === 'retry') return answer
   const remainingMs = Math.min((endsAt - context.clock.now()) * 1000, deadlineMs)
-  return logIn(context, login, { audience, deadlineMs: Math.max(remainingMs, 1) })
+  return logIn(context, login, { ...request, deadlineMs: Math.max(remainingMs, 1) })
 }
 
 function hasEnded({ refreshTokenExpiresAt }: TokenSet, clock: Clock): boolean {

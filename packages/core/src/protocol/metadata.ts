@@ -4,7 +4,7 @@ import { type Logger, printable } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
 import { isProtectedUrl } from './endpoint-url.ts'
 import type { JsonObject } from './json-object.ts'
-import type { Provider } from './provider.ts'
+import { type Provider, signsUsersIn } from './provider.ts'
 import { fetchServerDocument } from './server-document.ts'
 
 /** What is known of an authorization server, from the provider's data and its discovery document. */
@@ -70,11 +70,13 @@ export class MetadataSource {
 
   /**
    * @throws {LatchkeyError} `as_unavailable`: the document cannot be fetched and none is known.
+   * @throws {LatchkeyError} `not_supported`: the provider signs nobody in.
    * @throws {LatchkeyError} `as_misconfigured`: it names another issuer, lacks an endpoint, or moved one.
    */
   async get(): Promise<ServerMetadata> {
     const configured = configuredMetadata(this.#provider)
     if (configured !== undefined) return configured
+    if (!signsUsersIn(this.#provider)) throw signsNobodyIn(this.#provider)
     const known = this.#known
     const now = this.#clock.now()
     // The distance, not the age: a clock set back must not make a document immortal.
@@ -154,6 +156,11 @@ export class MetadataSource {
 }
 
 /** What the provider's data say alone; `undefined` when the discovery document is needed. */
+function signsNobodyIn({ id, name }: Provider): LatchkeyError {
+  const message = `${name} signs no users in: it gives tokens to the app itself, by application('${id}') or clientCredentials().`
+  return new LatchkeyError('not_supported', message, { provider: id })
+}
+
 function configuredMetadata(provider: Provider): ServerMetadata | undefined {
   const { issuer, authorizationEndpoint, tokenEndpoint, jwksUri, deviceAuthorizationEndpoint } = provider
   if (authorizationEndpoint === undefined || tokenEndpoint === undefined) return undefined

@@ -5,7 +5,7 @@ import type { Transport } from '../transport/transport.ts'
 import { type AuthorizationRequest, buildAuthorizationUrl } from './authorization.ts'
 import { readAuthorizationResponse } from './authorization-response.ts'
 import { type MintRequest, mintTokens } from './client-credentials.ts'
-import { logIn, renewLogin } from './client-login.ts'
+import { logIn, renewLogin, renewOrLogIn } from './client-login.ts'
 import { type ClientRequestContext, clientRequestContext } from './client-request.ts'
 import { DeviceClient } from './device-client.ts'
 import { exchangeError } from './exchange-error.ts'
@@ -164,6 +164,9 @@ export class ProtocolClient {
    * @param options.deadlineMs for everything.
    */
   async refresh(tokens: TokenSet, options: RefreshOptions): Promise<TokenAnswer> {
+    const { clientLogin } = this.#provider
+    if (clientLogin !== undefined)
+      return renewLogin(this.#tokenContext(), clientLogin, { tokens, ...options })
     return refreshTokens(this.#tokenContext(), tokens, options)
   }
 
@@ -191,7 +194,7 @@ export class ProtocolClient {
   ): Promise<TokenAnswer> {
     const { clientLogin } = this.#provider
     if (clientLogin === undefined) return this.mint(request, options)
-    return renewLogin(this.#tokenContext(), clientLogin, { tokens, audience: request.audience, ...options })
+    return renewOrLogIn(this.#tokenContext(), clientLogin, { tokens, audience: request.audience, ...options })
   }
 
   /**

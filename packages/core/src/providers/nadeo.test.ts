@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Sealer } from '../crypto/seal.ts'
 import { Events } from '../events.ts'
 import { Applications } from '../latchkey/applications.ts'
+import { OAuthClient } from '../oauth-client.ts'
 import { type Answer, FakeServer } from '../protocol/fake-server.fixture.ts'
 import { ProtocolClient } from '../protocol/protocol-client.ts'
 import { memoryStore } from '../store/memory-store.ts'
@@ -159,6 +160,24 @@ describe('nadeo', () => {
     },
   )
 
+  it('works on its own: clientCredentials() by any name of an audience, refresh(), and no sign-in', async () => {
+    const { server } = fixture()
+    const { clock, log } = server
+    const client = new OAuthClient(nadeo(options), {
+      clock,
+      logger: log,
+      dispatcher: server.transport.dispatcher,
+    })
+    const { tokens } = await client.clientCredentials({ audience: 'live' })
+    expect(server.requests[0]?.body).toBe('{"audience":"NadeoLiveServices"}')
+    expect((await client.refresh(tokens)).tokens.accessToken).toMatch(/\.s2$/)
+    const redirectUri = 'http://127.0.0.1/callback'
+    await expect(client.authorizationUrl({ redirectUri })).rejects.toMatchObject({ code: 'not_supported' })
+    await expect(client.clientCredentials({ audience: 'maps' })).rejects.toMatchObject({
+      code: 'invalid_options',
+    })
+  })
+
   it('sends a token to the hosts of its audience alone', async () => {
     const { applications, sent } = fixture()
     const live = applications.access('nadeo', { audience: 'live' })
@@ -167,7 +186,7 @@ describe('nadeo', () => {
   })
 
   it.each([
-    [{ audience: 'maps' }, /audience of application\('nadeo'\).*'NadeoServices' or 'core'/],
+    [{ audience: 'maps' }, /the audience is unknown there.*'NadeoServices' or 'core'/],
     [{ scope: ['clubs'] }, /takes none/],
   ])('refuses %j at once', (asked, message) => {
     expect(() => fixture().applications.access('nadeo', asked)).toThrow(message)
