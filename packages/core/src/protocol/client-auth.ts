@@ -103,7 +103,7 @@ async function secretOf(provider: Provider, { method, clientSecret: make }: Secr
 
 async function made(provider: Provider, make: NonNullable<Secret['clientSecret']>): Promise<string> {
   try {
-    return await make()
+    return await make(provider.clientId)
   } catch {
     // The app's own error may hold anything, so it is not passed on.
     throw invalid(provider, 'the function clientAuth.clientSecret threw. It must return the client secret.')

@@ -14,7 +14,7 @@ export type ClientAuth =
         | 'client_secret_post'
         | 'client_secret_jwt'
       /** Makes the secret of each request, for servers whose secrets expire (Apple). Absent: the provider's `clientSecret`. */
-      readonly clientSecret?: () => string | Promise<string>
+      readonly clientSecret?: (clientId: string) => string | Promise<string>
     }
   | { readonly method: 'private_key_jwt'; readonly privateKey: webcrypto.CryptoKey; readonly keyId?: string }
   | { readonly method: 'none' }

@@ -1,0 +1,32 @@
+import type { ProviderPreset } from '../protocol/provider.ts'
+import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
+
+const data: PresetData = {
+  name: 'Facebook',
+  authorizationEndpoint: 'https://www.facebook.com/v24.0/dialog/oauth',
+  tokenEndpoint: 'https://graph.facebook.com/v24.0/oauth/access_token',
+  clientAuth: { method: 'client_secret_post' },
+  pkce: 'never',
+  scope: ['public_profile', 'email'],
+  scopeSeparator: ',',
+  userinfo: {
+    endpoint: 'https://graph.facebook.com/me?fields=id,name,email',
+    // Facebook may leave `email` out, and does not say whether it is verified.
+    fields: { id: 'id', name: 'name', email: 'email' },
+  },
+  resourceOrigins: ['https://graph.facebook.com'],
+}
+
+/**
+ * Facebook. There is no refresh token: when the access token ends, the user signs in again. Its errors are objects. Facts
+ * from other libraries' sources (medium confidence); the version stands in the URLs and can be set with them.
+ *
+ * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
+ */
+export function facebook<const Id extends string = 'facebook'>(
+  options: ProviderOptions<Id> = {},
+): ProviderPreset<Id> {
+  checkPresetOptions('facebook', options, {})
+  return defineProvider(options.id ?? ('facebook' as Id), data, options) // without an id, Id is its default
+}

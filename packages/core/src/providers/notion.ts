@@ -1,0 +1,39 @@
+import type { ProviderPreset } from '../protocol/provider.ts'
+import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
+
+const data: PresetData = {
+  name: 'Notion',
+  authorizationEndpoint: 'https://api.notion.com/v1/oauth/authorize',
+  tokenEndpoint: 'https://api.notion.com/v1/oauth/token',
+  revocationEndpoint: 'https://api.notion.com/v1/oauth/revoke',
+  pkce: 'never',
+  params: { owner: 'user' },
+  tokenBodyFormat: 'json',
+  tokenHeaders: { 'notion-version': '2022-06-28' },
+  resourceHeaders: { 'notion-version': '2022-06-28' },
+  userinfo: {
+    endpoint: 'https://api.notion.com/v1/users/me',
+    fields: {
+      id: 'bot.owner.user.id',
+      name: 'bot.owner.user.name',
+      email: 'bot.owner.user.person.email',
+      picture: 'bot.owner.user.avatar_url',
+    },
+  },
+  resourceOrigins: ['https://api.notion.com'],
+}
+
+/**
+ * Notion, a public integration. JSON bodies; the user stands in the token answer, but what Notion says of them is asked for
+ * anew. Facts from Notion's documentation (high confidence) and other libraries; PKCE is unknown and not sent. The version of
+ * the API can be set with `tokenHeaders` and `resourceHeaders`.
+ *
+ * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
+ */
+export function notion<const Id extends string = 'notion'>(
+  options: ProviderOptions<Id> = {},
+): ProviderPreset<Id> {
+  checkPresetOptions('notion', options, {})
+  return defineProvider(options.id ?? ('notion' as Id), data, options) // without an id, Id is its default
+}

@@ -1,0 +1,33 @@
+import type { ProviderPreset } from '../protocol/provider.ts'
+import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
+
+const data: PresetData = {
+  name: 'Strava',
+  authorizationEndpoint: 'https://www.strava.com/oauth/authorize',
+  tokenEndpoint: 'https://www.strava.com/api/v3/oauth/token',
+  clientAuth: { method: 'client_secret_post' },
+  pkce: 'never',
+  scope: ['read'],
+  scopeSeparator: ',',
+  tokenAnswer: { expiresAt: 'expires_at' },
+  userinfo: {
+    endpoint: 'https://www.strava.com/api/v3/athlete',
+    fields: { id: 'id', ids: { username: 'username' }, name: ['firstname', 'username'], picture: 'profile' },
+  },
+  resourceOrigins: ['https://www.strava.com'],
+}
+
+/**
+ * Strava. Scopes are separated by commas; tokens live 6 hours, and each refresh may bring another refresh token. Names no
+ * e-mail. Users may leave scopes out: what they granted stands only in the address that Strava sends them back to, so ask the
+ * API. Facts from Strava's documentation and other libraries (medium confidence); PKCE is unknown and not sent.
+ *
+ * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
+ */
+export function strava<const Id extends string = 'strava'>(
+  options: ProviderOptions<Id> = {},
+): ProviderPreset<Id> {
+  checkPresetOptions('strava', options, {})
+  return defineProvider(options.id ?? ('strava' as Id), data, options) // without an id, Id is its default
+}

@@ -1,0 +1,35 @@
+import type { ProviderPreset } from '../protocol/provider.ts'
+import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
+
+/** The scopes of Trackmania's API. */
+export type TrackmaniaScope = 'clubs' | 'read_favorite' | 'write_favorite'
+
+const data: PresetData = {
+  name: 'Trackmania',
+  authorizationEndpoint: 'https://api.trackmania.com/oauth/authorize',
+  tokenEndpoint: 'https://api.trackmania.com/api/access_token',
+  clientAuth: { method: 'client_secret_post' },
+  pkce: 'never',
+  // Signing in needs none.
+  scope: [],
+  userinfo: {
+    endpoint: 'https://api.trackmania.com/api/user',
+    fields: { id: 'accountId', name: 'displayName' },
+  },
+  resourceOrigins: ['https://api.trackmania.com'],
+}
+
+/**
+ * Trackmania: the player's account and clubs; for Nadeo's web services there is `nadeo()`. Tokens live an hour, refresh tokens
+ * about a month, and each refresh brings a new one. Facts from the official documentation (high confidence) and Openplanet's
+ * (medium). Not known: PKCE (not sent), the body of an error, and whether the old refresh token dies (taken for dead).
+ *
+ * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
+ */
+export function trackmania<const Id extends string = 'trackmania'>(
+  options: ProviderOptions<Id, TrackmaniaScope> = {},
+): ProviderPreset<Id> {
+  checkPresetOptions('trackmania', options, {})
+  return defineProvider(options.id ?? ('trackmania' as Id), data, options) // without an id, Id is its default
+}

@@ -1,0 +1,39 @@
+import type { ProviderPreset } from '../protocol/provider.ts'
+import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
+import { checkPresetOptions } from './preset-options.ts'
+
+const data: PresetData = {
+  name: 'Twitch',
+  authorizationEndpoint: 'https://id.twitch.tv/oauth2/authorize',
+  tokenEndpoint: 'https://id.twitch.tv/oauth2/token',
+  revocationEndpoint: 'https://id.twitch.tv/oauth2/revoke',
+  clientAuth: { method: 'client_secret_post' },
+  pkce: 'never',
+  userinfo: {
+    endpoint: 'https://api.twitch.tv/helix/users',
+    fields: {
+      id: 'data.0.id',
+      ids: { login: 'data.0.login' },
+      name: ['data.0.display_name', 'data.0.login'],
+      email: 'data.0.email',
+      picture: 'data.0.profile_image_url',
+    },
+  },
+  tokenAnswer: { error: 'message' },
+  deadRefresh: [{ error: 'Invalid refresh token' }],
+  credentials: { headers: { authorization: 'Bearer {access_token}', 'client-id': '{client_id}' } },
+  resourceOrigins: ['https://api.twitch.tv'],
+}
+
+/**
+ * Twitch. Its errors have no `error`, its scope is a list, and its API wants the client id. It asks apps to validate tokens
+ * hourly, which Latchkey does not do. Facts from Twitch's documentation (high confidence), except PKCE (unknown, not sent).
+ *
+ * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
+ */
+export function twitch<const Id extends string = 'twitch'>(
+  options: ProviderOptions<Id> = {},
+): ProviderPreset<Id> {
+  checkPresetOptions('twitch', options, {})
+  return defineProvider(options.id ?? ('twitch' as Id), data, options) // without an id, Id is its default
+}
