@@ -3,6 +3,7 @@ import type { EmulatedUser } from './authorization-server/client.ts'
 import { TestClock } from './clock.ts'
 import { emulatorDispatcher } from './emulator-dispatcher.ts'
 import { type Exbo, type ExboOptions, startExbo } from './exbo/exbo.ts'
+import { type NadeoEmulator, startNadeo } from './nadeo/nadeo.ts'
 import { SecretMarks } from './secret-marks.ts'
 import { type Spotify, type SpotifyOptions, startSpotify } from './spotify/spotify.ts'
 import { UserAgent, type UserAgentOptions } from './user-agent.ts'
@@ -11,6 +12,7 @@ import { UserAgent, type UserAgentOptions } from './user-agent.ts'
 export interface ProviderEmulators {
   readonly spotify: Spotify
   readonly exbo: Exbo
+  readonly nadeo: NadeoEmulator
 }
 
 /** Names of the emulators that `startEmulators` knows. */
@@ -36,7 +38,7 @@ export interface EmulatorsOptions<Name extends EmulatorName = EmulatorName> {
   readonly clients?: EmulatorClients
 }
 
-/** Running emulators: `emulators.spotify`, `emulators.exbo`, and what they share. */
+/** Running emulators: `emulators.spotify`, `emulators.exbo`, `emulators.nadeo`, and what they share. */
 export type Emulators<Name extends EmulatorName = EmulatorName> = EmulatorGroup &
   Pick<ProviderEmulators, Name>
 
@@ -52,7 +54,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
   const names: readonly EmulatorName[] = options.only ?? emulatorNames
   const started = await Promise.all(
     names.map(async (name) => {
-      const policy = { acceptsAnyClient: clients[name] === undefined }
+      const policy = { acceptsAnyClient: name === 'nadeo' || clients[name] === undefined }
       const shared = { clock, marks, policy, ...(users === undefined ? {} : { users }) }
       return [name, await start(name, shared, clients)] as const
     }),
@@ -67,7 +69,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
 }
 
 /** What a group needs of each emulator. */
-type RunningEmulator = Pick<Spotify | Exbo, 'origins' | 'environment' | 'close'>
+type RunningEmulator = Pick<Spotify | Exbo | NadeoEmulator, 'origins' | 'environment' | 'close'>
 
 /** What running emulators share. */
 export class EmulatorGroup {
@@ -118,11 +120,16 @@ type Shared = Pick<SpotifyOptions & ExboOptions, 'clock' | 'marks' | 'users' | '
 const starters = {
   spotify: (shared: Shared, clients: EmulatorClients) => startSpotify({ ...shared, ...clients.spotify }),
   exbo: (shared: Shared, clients: EmulatorClients) => startExbo({ ...shared, ...clients.exbo }),
+  nadeo: ({ clock, marks }: Shared) => startNadeo({ ...(clock && { clock }), ...(marks && { marks }) }),
 } satisfies Record<EmulatorName, unknown>
 
-const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo']
+const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo', 'nadeo']
 
-function start(name: EmulatorName, shared: Shared, clients: EmulatorClients): Promise<Spotify | Exbo> {
+function start(
+  name: EmulatorName,
+  shared: Shared,
+  clients: EmulatorClients,
+): Promise<Spotify | Exbo | NadeoEmulator> {
   if (!emulatorNames.includes(name)) {
     throw new Error(`There is no emulator "${name}"; there are ${emulatorNames.join(', ')}`)
   }
