@@ -6,6 +6,7 @@ import { type Exbo, type ExboOptions, startExbo } from './exbo/exbo.ts'
 import { type NadeoEmulator, startNadeo } from './nadeo/nadeo.ts'
 import { SecretMarks } from './secret-marks.ts'
 import { type Spotify, type SpotifyOptions, startSpotify } from './spotify/spotify.ts'
+import { startTrackmania, type Trackmania, type TrackmaniaOptions } from './trackmania/trackmania.ts'
 import { UserAgent, type UserAgentOptions } from './user-agent.ts'
 
 /** Every emulator of a provider, by its name. */
@@ -13,6 +14,7 @@ export interface ProviderEmulators {
   readonly spotify: Spotify
   readonly exbo: Exbo
   readonly nadeo: NadeoEmulator
+  readonly trackmania: Trackmania
 }
 
 /** Names of the emulators that `startEmulators` knows. */
@@ -22,6 +24,7 @@ export type EmulatorName = keyof ProviderEmulators
 export interface EmulatorClients {
   readonly spotify?: Pick<SpotifyOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly exbo?: Pick<ExboOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly trackmania?: Pick<TrackmaniaOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
 }
 
 /** What `startEmulators` starts. */
@@ -69,7 +72,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
 }
 
 /** What a group needs of each emulator. */
-type RunningEmulator = Pick<Spotify | Exbo | NadeoEmulator, 'origins' | 'environment' | 'close'>
+type RunningEmulator = Pick<Spotify | Exbo | NadeoEmulator | Trackmania, 'origins' | 'environment' | 'close'>
 
 /** What running emulators share. */
 export class EmulatorGroup {
@@ -121,15 +124,17 @@ const starters = {
   spotify: (shared: Shared, clients: EmulatorClients) => startSpotify({ ...shared, ...clients.spotify }),
   exbo: (shared: Shared, clients: EmulatorClients) => startExbo({ ...shared, ...clients.exbo }),
   nadeo: ({ clock, marks }: Shared) => startNadeo({ ...(clock && { clock }), ...(marks && { marks }) }),
+  trackmania: (shared: Shared, clients: EmulatorClients) =>
+    startTrackmania({ ...shared, ...clients.trackmania }),
 } satisfies Record<EmulatorName, unknown>
 
-const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo', 'nadeo']
+const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo', 'nadeo', 'trackmania']
 
 function start(
   name: EmulatorName,
   shared: Shared,
   clients: EmulatorClients,
-): Promise<Spotify | Exbo | NadeoEmulator> {
+): Promise<Spotify | Exbo | NadeoEmulator | Trackmania> {
   if (!emulatorNames.includes(name)) {
     throw new Error(`There is no emulator "${name}"; there are ${emulatorNames.join(', ')}`)
   }

@@ -48,6 +48,9 @@ export { type FoundSecret, SecretMarks } from './secret-marks.ts'
 export { SPOTIFY_SCOPES } from './spotify/accounts.ts'
 export { Spotify, type SpotifyOptions, startSpotify } from './spotify/spotify.ts'
 export { type SpotifyApiEndpoint, type SpotifyApiError, spotifyApiError } from './spotify/web-api.ts'
+export { TRACKMANIA_SCOPES } from './trackmania/oauth.ts'
+export { startTrackmania, Trackmania, type TrackmaniaOptions } from './trackmania/trackmania.ts'
+export type { TrackmaniaSwitches } from './trackmania/user.ts'
 export {
   type ConsentChoice,
   type FormBody,

@@ -2,25 +2,32 @@ import type { RegisteredClient } from './authorization-server/client.ts'
 import type { IssuedTokens, TokensOptions } from './authorization-server/issued-tokens.ts'
 import type { AuthorizationServer } from './authorization-server/server.ts'
 import type { EmulatorServer } from './http/emulator-server.ts'
+import type { Behaviour } from './http/faults.ts'
 import type { PresetOverrides } from './preset-overrides.ts'
 import type { SecretMarks } from './secret-marks.ts'
 
 /** A client with a secret. */
 export type ConfidentialClient = RegisteredClient & { readonly clientSecret: string }
 
+/** A server with an API: its own, or the authorization server. */
+export type ApiServer<Endpoint extends string, B extends Behaviour = Behaviour> = Pick<
+  EmulatorServer<Endpoint, B>,
+  'origin' | 'faults' | 'calls' | 'requests' | 'close'
+>
+
 /** What the emulators of providers have in common: an authorization server, an API host and a registered client. */
-export abstract class ProviderEmulator<ApiEndpoint extends string> {
+export abstract class ProviderEmulator<ApiEndpoint extends string, B extends Behaviour = Behaviour> {
   /** OAuth host: state of grants, policy, faults, counters. */
   readonly as: AuthorizationServer
   /** API host: faults, counters and request log. */
-  readonly api: EmulatorServer<ApiEndpoint>
+  readonly api: ApiServer<ApiEndpoint, B>
   /** Id of the client that is registered from the start. */
   readonly clientId: string
   /** Its secret. */
   readonly clientSecret: string
 
   /** Use the `start…` function of the provider. */
-  constructor(as: AuthorizationServer, api: EmulatorServer<ApiEndpoint>, client: ConfidentialClient) {
+  constructor(as: AuthorizationServer, api: ApiServer<ApiEndpoint, B>, client: ConfidentialClient) {
     this.as = as
     this.api = api
     this.clientId = client.clientId

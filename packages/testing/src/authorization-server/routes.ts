@@ -1,4 +1,5 @@
 import type { Route } from '../http/emulator-server.ts'
+import { text } from '../http/reply.ts'
 import { authorize, CONSENT_PATH, consent } from './authorize.ts'
 import { deviceAuthorization, verification } from './device-authorization.ts'
 import { discovery, jwks } from './metadata.ts'
@@ -18,6 +19,7 @@ export type AuthorizationServerEndpoint =
   | 'discovery'
   | 'deviceAuthorization'
   | 'verification'
+  | 'api'
 
 /** What the server answers, and where. */
 export function routesOf(
@@ -27,6 +29,8 @@ export function routesOf(
   // A path that cannot be requested keeps the endpoint's counter and answers 404 on the wire.
   const at = (path: string | undefined): string => path ?? ' '
   return [
+    ...(state.dialect.api?.(state) ?? []),
+    { endpoint: 'api', methods: [], path: at(undefined), handle: () => text(404, 'Not Found') },
     {
       endpoint: 'authorize',
       methods: ['GET'],
