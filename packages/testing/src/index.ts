@@ -42,7 +42,7 @@ export { NadeoEmulator, type NadeoEmulatorOptions, startNadeo } from './nadeo/na
 export type { NadeoCoreEndpoint, NadeoSwitches } from './nadeo/services.ts'
 export type { PageResponse } from './page-request.ts'
 export type { PresetOverrides } from './preset-overrides.ts'
-export { ProviderEmulator } from './provider-emulator.ts'
+export { type ApiServer, ProviderEmulator } from './provider-emulator.ts'
 export { ResourceServer, type ResourceServerOptions, startResourceServer } from './resource-server.ts'
 export { type FoundSecret, SecretMarks } from './secret-marks.ts'
 export { SPOTIFY_SCOPES } from './spotify/accounts.ts'

@@ -1,8 +1,8 @@
 import type { RegisteredClient } from './authorization-server/client.ts'
 import type { IssuedTokens, TokensOptions } from './authorization-server/issued-tokens.ts'
 import type { AuthorizationServer } from './authorization-server/server.ts'
-import type { EmulatorServer } from './http/emulator-server.ts'
-import type { Behaviour } from './http/faults.ts'
+import type { Behaviour, Faults } from './http/faults.ts'
+import type { ReceivedRequest } from './http/received-request.ts'
 import type { PresetOverrides } from './preset-overrides.ts'
 import type { SecretMarks } from './secret-marks.ts'
 
@@ -10,10 +10,16 @@ import type { SecretMarks } from './secret-marks.ts'
 export type ConfidentialClient = RegisteredClient & { readonly clientSecret: string }
 
 /** A server with an API: its own, or the authorization server. */
-export type ApiServer<Endpoint extends string, B extends Behaviour = Behaviour> = Pick<
-  EmulatorServer<Endpoint, B>,
-  'origin' | 'faults' | 'calls' | 'requests' | 'close'
->
+export interface ApiServer<Endpoint extends string, B extends Behaviour = Behaviour> {
+  readonly origin: string
+  /** Fault switches by endpoint. */
+  readonly faults: Faults<Endpoint, B>
+  /** Requests per endpoint, counted on arrival, failed ones too. */
+  readonly calls: Readonly<Record<Endpoint, number>>
+  /** The last 10,000 requests in order of arrival. */
+  readonly requests: readonly ReceivedRequest[]
+  close(): Promise<void>
+}
 
 /** What the emulators of providers have in common: an authorization server, an API host and a registered client. */
 export abstract class ProviderEmulator<ApiEndpoint extends string, B extends Behaviour = Behaviour> {
