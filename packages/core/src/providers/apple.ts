@@ -1,7 +1,6 @@
 import type { webcrypto } from 'node:crypto'
-import { SignJWT } from 'jose'
-import { systemClock } from '../clock.ts'
 import type { ProviderPreset } from '../protocol/provider.ts'
+import { signedClientSecret } from '../protocol/signed-client-secret.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
 import { pathPartOf } from './places.ts'
 import { checkPresetOptions } from './preset-options.ts'
@@ -15,8 +14,6 @@ export interface AppleOptions<Id extends string> extends Omit<ProviderOptions<Id
   /** The key for Sign in with Apple (P-256): `await importPKCS8(text, 'ES256')` of the package jose. */
   readonly privateKey: webcrypto.CryptoKey
 }
-
-const secretLifetimeSeconds = 300
 
 const data: Omit<PresetData, 'clientAuth'> = {
   name: 'Apple',
@@ -43,19 +40,12 @@ const data: Omit<PresetData, 'clientAuth'> = {
 export function apple<const Id extends string = 'apple'>(options: AppleOptions<Id>): ProviderPreset<Id> {
   const { teamId, keyId, privateKey, ...rest } = options ?? {}
   checkPresetOptions('apple', rest, {})
-  const issuer = pathPartOf('apple', 'teamId', teamId, 'ABCDE12345')
-  const header = { alg: 'ES256', kid: pathPartOf('apple', 'keyId', keyId, 'ABC123DEFG') }
-  const clientSecret = (clientId: string): Promise<string> => {
-    const now = Math.floor(systemClock.now())
-    return new SignJWT({})
-      .setProtectedHeader(header)
-      .setIssuer(issuer)
-      .setSubject(clientId)
-      .setAudience('https://appleid.apple.com')
-      .setIssuedAt(now)
-      .setExpirationTime(now + secretLifetimeSeconds)
-      .sign(privateKey)
-  }
+  const clientSecret = signedClientSecret({
+    issuer: pathPartOf('apple', 'teamId', teamId, 'ABCDE12345'),
+    keyId: pathPartOf('apple', 'keyId', keyId, 'ABC123DEFG'),
+    audience: 'https://appleid.apple.com',
+    privateKey,
+  })
   const clientAuth = { method: 'client_secret_post', clientSecret } as const
   return defineProvider(rest.id ?? ('apple' as Id), { ...data, clientAuth }, rest) // without an id, Id is its default
 }
