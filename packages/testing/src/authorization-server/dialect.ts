@@ -1,10 +1,7 @@
-import type { Route } from '../http/emulator-server.ts'
 import { json, type Reply } from '../http/reply.ts'
 import { authMethodsOf, type ClientAuthMethod, type EmulatedUser, type RegisteredClient } from './client.ts'
 import type { Brand } from './consent-page.ts'
 import type { Grant } from './grants.ts'
-import type { AuthorizationServerEndpoint } from './routes.ts'
-import type { ServerState } from './state.ts'
 
 /** Where the endpoints of a server live. An absent one answers 404. */
 export interface EndpointPaths {
@@ -50,8 +47,6 @@ export interface Dialect {
   readonly expiresIn: (seconds: number) => number | string
   /** Further fields of a token answer. */
   readonly tokenFields?: (grant: Grant) => Readonly<Record<string, unknown>>
-  /** Endpoints of an API that stands at the same host; the first route that fits answers. */
-  readonly api?: (state: ServerState) => readonly Route<AuthorizationServerEndpoint>[]
   /** Prefix of opaque access tokens. */
   readonly accessTokenPrefix: string
 }

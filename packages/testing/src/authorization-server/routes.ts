@@ -29,7 +29,6 @@ export function routesOf(
   // A path that cannot be requested keeps the endpoint's counter and answers 404 on the wire.
   const at = (path: string | undefined): string => path ?? ' '
   return [
-    ...(state.dialect.api?.(state) ?? []),
     { endpoint: 'api', methods: [], path: at(undefined), handle: () => text(404, 'Not Found') },
     {
       endpoint: 'authorize',

@@ -1,5 +1,5 @@
 import type { TimeSource } from '../clock.ts'
-import { EmulatorServer } from '../http/emulator-server.ts'
+import { EmulatorServer, type Route } from '../http/emulator-server.ts'
 import type { Faults } from '../http/faults.ts'
 import type { ReceivedRequest } from '../http/received-request.ts'
 import type { SecretMarks } from '../secret-marks.ts'
@@ -58,6 +58,9 @@ export async function startAuthorizationServer(
   return server
 }
 
+/** Endpoints of an API at the same host: where one of them fits, it answers. */
+type ApiRoutes = (state: ServerState) => readonly Route<AuthorizationServerEndpoint>[]
+
 /** An emulated authorization server. `policy` is what it always does, `faults` what goes wrong for a while. */
 export class AuthorizationServer {
   readonly #state: ServerState
@@ -65,10 +68,10 @@ export class AuthorizationServer {
   readonly #refreshCalls = new Map<string, number>()
 
   /** Use `startAuthorizationServer`; a provider emulator passes its own dialect. */
-  constructor(options: ServerStateOptions) {
+  constructor(options: ServerStateOptions & { readonly api?: ApiRoutes }) {
     this.#state = new ServerState(options)
     this.#server = new EmulatorServer({
-      routes: routesOf(this.#state),
+      routes: [...(options.api?.(this.#state) ?? []), ...routesOf(this.#state)],
       clock: this.#state.clock,
       onRequest: (request) => this.#count(request),
     })

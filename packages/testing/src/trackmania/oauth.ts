@@ -1,6 +1,5 @@
 import { type Dialect, type OAuthProblem, plainDialect, rfcProblem } from '../authorization-server/dialect.ts'
 import { json, type Reply } from '../http/reply.ts'
-import { trackmaniaRoutes } from './api.ts'
 import { type TrackmaniaSwitches, trackmaniaUser } from './user.ts'
 
 /** The scopes of the API. */
@@ -17,7 +16,6 @@ export function trackmaniaDialect(switches: TrackmaniaSwitches): Dialect {
     userinfo: trackmaniaUser,
     userId: (user) => trackmaniaUser(user).accountId,
     answersScope: () => false,
-    api: (state) => trackmaniaRoutes(state, switches),
     tokenFields: () => ({ token_type: 'bearer' }),
   }
 }

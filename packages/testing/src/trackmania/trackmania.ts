@@ -6,6 +6,7 @@ import type { TimeSource } from '../clock.ts'
 import type { PresetOverrides } from '../preset-overrides.ts'
 import { type ConfidentialClient, ProviderEmulator } from '../provider-emulator.ts'
 import type { SecretMarks } from '../secret-marks.ts'
+import { trackmaniaRoutes } from './api.ts'
 import { TRACKMANIA_SCOPES, trackmaniaDialect } from './oauth.ts'
 import { type TrackmaniaSwitches, trackmaniaSwitches } from './user.ts'
 
@@ -45,7 +46,16 @@ export async function startTrackmania(options: TrackmaniaOptions = {}): Promise<
     ...options.policy,
   }
   const dialect = trackmaniaDialect(switches)
-  const as = new AuthorizationServer({ clients: [client], users, clock, marks, policy, oidc: false, dialect })
+  const as = new AuthorizationServer({
+    clients: [client],
+    users,
+    clock,
+    marks,
+    policy,
+    oidc: false,
+    dialect,
+    api: (state) => trackmaniaRoutes(state, switches),
+  })
   await as.listen()
   return new Trackmania(as, client, switches)
 }
