@@ -32,7 +32,9 @@ import {
   sessionOf,
   type UserAccess,
 } from './request-oauth.ts'
+import type { KnownSession } from './session/sessions.ts'
 import type { AppSessionStore } from './store/store.ts'
+import type { EarlyRead } from './vault/early-read.ts'
 
 export type { ApplicationOptions } from './latchkey/applications.ts'
 export type { LoginRequirement } from './latchkey/login-requirement.ts'
@@ -121,7 +123,14 @@ export class Latchkey<Id extends string = string> {
    * @param onLook called when the app first asks who is signed in: {@link sharedCacheHeaders} are due then.
    */
   open(request: PlainRequest, answer: Answer, onLook?: () => void): Promise<RequestOAuth<Id>> {
-    return this.#resume(request, (outcome) => oauthOf<Id>(this.#parts, { request, outcome, answer, onLook }))
+    let early: EarlyRead | undefined
+    return this.#resume(
+      request,
+      (outcome) => oauthOf<Id>(this.#parts, { request, outcome, answer, onLook, early }),
+      (known) => {
+        early = this.#parts.earlyGrants.read(request.url, known)
+      },
+    )
   }
 
   /**
@@ -257,8 +266,12 @@ export class Latchkey<Id extends string = string> {
     await transport.close()
   }
 
-  #resume<T>(request: PlainRequest, open: (outcome: SessionOutcome) => T): Promise<T> {
-    return this.#parts.sessions.resume(headerOf(request, 'cookie')).then(
+  #resume<T>(
+    request: PlainRequest,
+    open: (outcome: SessionOutcome) => T,
+    meanwhile?: (known: KnownSession) => void,
+  ): Promise<T> {
+    return this.#parts.sessions.resume(headerOf(request, 'cookie'), meanwhile).then(
       (session) => open({ session }),
       (failure: unknown) => open({ failure }),
     )

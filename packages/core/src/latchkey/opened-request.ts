@@ -14,6 +14,7 @@ import {
 } from '../request-oauth.ts'
 import type { SessionAccount } from '../session/record.ts'
 import type { Session } from '../session/sessions.ts'
+import type { EarlyRead } from '../vault/early-read.ts'
 import type { Parts } from './parts.ts'
 import { requireUserId } from './user-id.ts'
 
@@ -23,6 +24,8 @@ export interface OpenedRequest {
   readonly outcome: SessionOutcome
   readonly answer: Answer
   readonly onLook?: (() => void) | undefined
+  /** The grant that it will probably use. */
+  readonly early?: EarlyRead | undefined
 }
 
 /** The `req.oauth` of a request. */
@@ -53,6 +56,14 @@ class OpenedParts implements RequestOAuthParts {
 
   get dispatcher(): RequestOAuthParts['dispatcher'] {
     return this.#parts.transport.dispatcher
+  }
+
+  get early(): EarlyRead | undefined {
+    return this.#opened.early
+  }
+
+  onUse(provider: string): void {
+    this.#parts.earlyGrants.note(this.#opened.request.url, provider)
   }
 
   onLook(): void {

@@ -11,6 +11,7 @@ import { guardedStore } from '../store/guarded-store.ts'
 import type { Store } from '../store/store.ts'
 import { Transport } from '../transport/transport.ts'
 import { Vault } from '../vault/vault.ts'
+import { EarlyGrants } from './early-grants.ts'
 import { ProviderClients } from './provider-clients.ts'
 
 /** Everything that one `latchkey()` is made of. */
@@ -24,6 +25,7 @@ export interface Parts {
   readonly sessions: Sessions
   readonly kept: KeptAccounts
   readonly flows: Flows
+  readonly earlyGrants: EarlyGrants
 }
 
 /** Puts the parts together. @param onLogin see {@link OnLogin}; absent when the app has none. */
@@ -62,5 +64,6 @@ export function partsOf(settings: Settings, onLogin: OnLogin | undefined): Parts
     events,
     log,
   })
-  return { log, events, store, transport, clients, vault, sessions, kept, flows }
+  const earlyGrants = new EarlyGrants(clients, vault)
+  return { log, events, store, transport, clients, vault, sessions, kept, flows, earlyGrants }
 }

@@ -43,6 +43,11 @@ export class ProviderClients {
     this.#byId = new Map(this.configured.map((client) => [client.provider.id, client]))
   }
 
+  /** A client by its provider's id, where nobody has to be asked for it. */
+  known(id: string): ProtocolClient | undefined {
+    return this.#byId.get(id) ?? this.#resolved.get(id)
+  }
+
   /**
    * Any client by its provider's id. What is not found, or fails, is asked for again next time.
    *
@@ -50,7 +55,7 @@ export class ProviderClients {
    * `invalid_options`: what it found cannot be used.
    */
   async find(id: string): Promise<ProtocolClient | undefined> {
-    const known = this.#byId.get(id) ?? this.#resolved.get(id)
+    const known = this.known(id)
     const { resolve } = this.#parts
     if (known !== undefined || resolve === undefined) return known
     const pending = this.#pending.get(id)

@@ -7,6 +7,7 @@ import { isIssuedTo } from '../session/issued-to.ts'
 import { keptSeconds } from '../session/kept-accounts.ts'
 import { grantOf, type SessionAccount } from '../session/record.ts'
 import type { Dispatcher } from '../transport/undici.ts'
+import type { EarlyRead } from '../vault/early-read.ts'
 import type { Grant, GrantHandle, TokenSource } from '../vault/grant.ts'
 import type { Vault } from '../vault/vault.ts'
 
@@ -66,6 +67,10 @@ export interface AccountParts {
   readonly vault: Pick<Vault, 'fresh' | 'read'>
   readonly clients: AccountClients
   readonly dispatcher: Dispatcher
+  /** A grant's record that was asked for already. */
+  readonly early?: EarlyRead | undefined
+  /** Told whose tokens are used. */
+  onUse?(provider: string): void
   disconnect(userId: string, account: SessionAccount): Promise<void>
 }
 
@@ -159,6 +164,7 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   #accessWith(found: TokenSource | undefined): AuthorizedAccess {
     const { vault, dispatcher } = this.#parts
     const { handle, client } = this.#handle(found)
+    this.#parts.onUse?.(this.provider)
     this.#access = new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
     return this.#access
   }
@@ -182,15 +188,18 @@ export class BoundAccount<Id extends string> implements Account<Id> {
 
   #handle(client: TokenSource | undefined): { readonly handle: GrantHandle; readonly client: TokenSource } {
     const { account } = this.#pointer
-    const { provider, id, owner } = account
-    if (client === undefined) throw unknownProvider(provider)
+    if (client === undefined) throw unknownProvider(account.provider)
     if (!isIssuedTo(client, account)) throw issuedElsewhere(client)
-    const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}
-    return {
-      client,
-      handle: { ...grantOf(this.#pointer, account), client, account: { provider, id }, ...kept },
-    }
+    return { client, handle: { ...grantHandle(client, this.#pointer), early: this.#parts.early } }
   }
+}
+
+/** How the vault knows the grant of an account. */
+export function grantHandle(client: TokenSource, pointer: AccountPointer): GrantHandle {
+  const { account } = pointer
+  const { provider, id, owner } = account
+  const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}
+  return { ...grantOf(pointer, account), client, account: { provider, id }, ...kept }
 }
 
 function issuedElsewhere({ provider: { id, name } }: TokenSource): LatchkeyError {

@@ -56,9 +56,9 @@ export class OpenedSessions {
     }
   }
 
-  /** Epoch seconds at which a session expires for good, where this process has opened it before. */
-  expiresAt(locator: string): number | undefined {
-    return this.#opened.peek(locator)?.record.expiresAt
+  /** The record of a session as this process opened it last. */
+  known(locator: string): SessionRecord | undefined {
+    return this.#opened.peek(locator)?.record
   }
 
   forget(locator: string): void {

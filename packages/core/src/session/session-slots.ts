@@ -76,8 +76,13 @@ export class SessionSlots {
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
   load(locator: string): Promise<Session | undefined> {
-    const ttlSeconds = this.#ttlSeconds(this.#opened.expiresAt(locator))
+    const ttlSeconds = this.#ttlSeconds(this.known(locator)?.expiresAt)
     return this.#store.read(locator, ttlSeconds).then((found) => this.#open(locator, found))
+  }
+
+  /** What this process saw there last; it may have changed since. */
+  known(locator: string): SessionRecord | undefined {
+    return this.#opened.known(locator)
   }
 
   /** The session in a slot, for a look that is no visit of its user's. @throws as {@link SessionSlots.load} */

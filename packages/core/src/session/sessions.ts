@@ -22,6 +22,9 @@ export type { EndedGrant } from './left-places.ts'
 export type { Session } from './session-slots.ts'
 export type { Addition, SignedIn, SignIn } from './sign-in.ts'
 
+/** A session as this process saw it last. */
+export type KnownSession = Omit<Session, 'version'>
+
 /** How long sign-in sessions last, and their cookie. */
 export interface SessionSettings {
   /** Seconds without a request after which a session ends. */
@@ -69,14 +72,21 @@ export class Sessions {
   /**
    * The session that a raw `Cookie` header names; `undefined` for anything that does not prove one. One store command,
    * and none without a well-formed cookie of ours. Renews the idle time.
+   * @param meanwhile called while the session that this process knows by that name is read. Nothing proves yet that the
+   *   browser may use it: so it may ask, and must tell nobody.
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
-  resume(cookieHeader: string | undefined): Promise<Session | undefined> {
+  resume(
+    cookieHeader: string | undefined,
+    meanwhile?: (known: KnownSession) => void,
+  ): Promise<Session | undefined> {
     const named = this.#cookie.read(cookieHeader)
     if (named === undefined) return nobody
-    return this.#slots
-      .load(named.locator)
-      .then((session) => (session && isProved(named, session.record) ? session : undefined))
+    const { locator } = named
+    const loading = this.#slots.load(locator)
+    const record = meanwhile && this.#slots.known(locator)
+    if (record !== undefined) meanwhile?.({ locator, record })
+    return loading.then((session) => (session && isProved(named, session.record) ? session : undefined))
   }
 
   /** How many sessions a user has now. @throws {LatchkeyError} `store_unavailable` */

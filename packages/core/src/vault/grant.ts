@@ -1,6 +1,7 @@
 import type { Provider } from '../protocol/provider.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import type { GrantRef } from '../store/store.ts'
+import type { EarlyRead } from './early-read.ts'
 
 /** One user's authorization at one authorization server, or the client's own, as it is stored. */
 export type Grant = LiveGrant | EmptyGrant | EndedGrant
@@ -59,6 +60,8 @@ export interface GrantHandle {
   readonly holder?: string
   /** Every use keeps the record for so long. Absent: it lives as long as whoever owns it said. */
   readonly keepSeconds?: number
+  /** The record, where it was asked for beside something else. */
+  readonly early?: EarlyRead | undefined
 }
 
 /** The grant's name in maps, logs of tests and sealed bindings. */
