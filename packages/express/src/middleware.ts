@@ -4,17 +4,14 @@ import {
   appMembers,
   Latchkey as Core,
   carry,
-  guardSharedCaches,
+  Exchanges,
+  Lifecycle,
   type LoginRequirement,
-  type Reply,
 } from '@latchkey/core/adapter'
 import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { AppSession } from './app-session.ts'
-import { errorHandler } from './error-handler.ts'
+import { ExpressExchange } from './exchange.ts'
 import { Mounting } from './mounting.ts'
-import { RequestStates } from './request-state.ts'
-import { requireLogin } from './require-login.ts'
-import { ExpressRequest, requireUnanswered, writeReply } from './translate.ts'
 
 /** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */
 export type LoginRequest = Omit<Request, 'oauth'> & { readonly oauth: RequestOAuth }
@@ -56,53 +53,33 @@ export function latchkey<Id extends string>(options: LatchkeyOptions<Id, LoginRe
 class ExpressAdapter<Id extends string> {
   readonly requireLogin: Latchkey<Id>['requireLogin']
   readonly errorHandler: ErrorRequestHandler
-  readonly #core: Core<Id>
-  readonly #appSession: AppSession | undefined
   readonly #mounting: Mounting
-  readonly #states = new RequestStates()
+  readonly #exchanges = new Exchanges((req: Request, res: Response) => new ExpressExchange(req, res))
+  readonly #lifecycle: Lifecycle<Id, ExpressExchange>
 
   constructor(core: Core<Id>) {
     const { appSession, paths, log } = core
-    this.#core = core
-    this.#appSession = appSession && new AppSession(appSession, this.#states, log)
+    const ownSession = appSession && new AppSession(appSession, log, this.#exchanges)
     this.#mounting = new Mounting({ paths, ownsSession: appSession !== undefined, log })
-    this.requireLogin = (requirement = {}) => requireLogin(core, requirement)
-    this.errorHandler = errorHandler(core, (req, res, reply) => this.#answer(req, res, async () => reply))
+    this.#lifecycle = new Lifecycle(core, ownSession)
+    this.requireLogin = (requirement = {}) => {
+      core.checkRequirement(requirement)
+      return async (req, res, next) => {
+        await this.#lifecycle.guard(this.#exchanges.of(req, res), requirement, howToMount)
+        next()
+      }
+    }
+    this.errorHandler = async (error, req, res, next) => {
+      if (!(await this.#lifecycle.answerError(error, this.#exchanges.of(req, res)))) next(error)
+    }
   }
 
   /** Answers a request, or opens it and hands it on to the app. */
   async handle(req: Request, res: Response, next: NextFunction, self: RequestHandler): Promise<void> {
     this.#mounting.check(req, self)
-    const state = this.#states.of(req)
-    if (state.isOpened) return next()
-    guardSharedCaches(res, state)
-    const request = new ExpressRequest(req)
-    const routed = this.#core.route(request)
-    const reply = routed && (await routed)
-    if (reply !== undefined) return this.#answer(req, res, async () => reply)
-    const opening = this.#core.open(
-      request,
-      (make) => this.#answer(req, res, make),
-      () => {
-        state.isPrivate = true
-      },
-    )
-    // Both reads leave at once and share a round trip.
-    const reading = this.#appSession?.attach(req, res)
-    const oauth = await opening
-    if (reading !== undefined) await reading
-    req.oauth = oauth as unknown as Request['oauth'] // the app registers this instance's ids, or none
-    state.isOpened = true
-    next()
-  }
-
-  async #answer(req: Request, res: Response, make: () => Promise<Reply>): Promise<void> {
-    requireUnanswered(res)
-    const reply = await make()
-    const state = this.#states.of(req)
-    guardSharedCaches(res, state) // not yet, when something failed before us
-    state.isPrivate = true
-    if (reply.appSession !== undefined) await this.#appSession?.change(reply.appSession, req, res)
-    writeReply(res, reply)
+    if (!(await this.#lifecycle.handle(this.#exchanges.of(req, res)))) next()
   }
 }
+
+const howToMount =
+  'found no req.oauth: mount app.use(auth) without a path and before the routes that need it.'

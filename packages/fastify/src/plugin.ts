@@ -4,27 +4,34 @@ import {
   appMembers,
   Latchkey as Core,
   carry,
-  guardSharedCaches,
+  Exchanges,
+  Lifecycle,
   type LoginRequirement,
-  type Reply,
 } from '@latchkey/core/adapter'
 import type {
   FastifyInstance,
   FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
-  onRequestAsyncHookHandler,
   onSendHookHandler,
   RouteHandlerMethod,
   RouteShorthandOptions,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { AppSession } from './app-session.ts'
-import { type ErrorHandler, errorHandler } from './error-handler.ts'
+import { FastifyExchange } from './exchange.ts'
 import { scopedPaths } from './mounting.ts'
-import { RequestStates } from './request-state.ts'
-import { type LoginHook, requireLogin } from './require-login.ts'
-import { PlainFastifyRequest, requireUnanswered, writeReply } from './translate.ts'
+import type { SessionView } from './session-view.ts'
+
+/** A hook for `onRequest` or `preHandler`. */
+export type LoginHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
+/** What `app.setErrorHandler()` takes. */
+export type ErrorHandler = (
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply>
 
 /** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */
 export type LoginRequest = Omit<FastifyRequest, 'oauth'> & { readonly oauth: RequestOAuth }
@@ -86,9 +93,9 @@ export const latchkeyPlugin: FastifyPluginAsync<PluginOptions> = fastifyPlugin(p
   fastify: '5.x',
 })
 
-/** Marks the routes that need no `request.oauth`. */
-const isLatchkeys = true
 const about = { name: '@latchkey/fastify', fastify: '5.x' }
+const howToMount =
+  'found no request.oauth: await app.register(auth) in the same scope, or one around it, before the routes that need it.'
 
 /** Fastify on one side, core on the other: translates, and decides nothing. */
 class FastifyAdapter<Id extends string> {
@@ -96,83 +103,60 @@ class FastifyAdapter<Id extends string> {
   readonly errorHandler: ErrorHandler
   readonly #core: Core<Id>
   readonly #appSession: AppSession | undefined
-  readonly #states = new RequestStates()
+  readonly #exchanges = new Exchanges(
+    (request: FastifyRequest, reply: FastifyReply) => new FastifyExchange(request, reply),
+  )
+  readonly #lifecycle: Lifecycle<Id, FastifyExchange>
 
   constructor(core: Core<Id>) {
     const { appSession, log } = core
     this.#core = core
-    this.#appSession = appSession && new AppSession(appSession, this.#states, log)
-    this.requireLogin = (requirement = {}) => requireLogin(core, requirement)
-    this.errorHandler = errorHandler(core, (request, reply, answered) =>
-      this.#answer(request, reply, async () => answered),
-    )
+    this.#appSession = appSession && new AppSession(appSession, log, this.#exchanges)
+    this.#lifecycle = new Lifecycle(core, this.#appSession)
+    this.requireLogin = (requirement = {}) => {
+      core.checkRequirement(requirement)
+      return (request, reply) =>
+        this.#lifecycle.guard(this.#exchanges.of(request, reply), requirement, howToMount)
+    }
+    this.errorHandler = async (error, request, reply) => {
+      if (!(await this.#lifecycle.answerError(error, this.#exchanges.of(request, reply)))) throw error
+      return reply
+    }
   }
 
   async register(app: FastifyInstance, { prefix }: RegisterOptions, auth: Latchkey<Id>): Promise<void> {
     const { paths, pathPrefixes } = this.#core
     const patterns = [...new Set(paths), ...pathPrefixes.map((one) => `${one}*`)]
     const urls = scopedPaths(patterns, app.prefix, prefix)
-    this.#states.decorate(app)
+    const { key } = this.#exchanges
+    if (!app.hasRequestDecorator(key)) app.decorateRequest(key, null)
     if (!app.hasRequestDecorator('oauth')) app.decorateRequest('oauth')
     if (!app.hasDecorator('latchkey'))
       app.decorate('latchkey', auth as unknown as FastifyInstance['latchkey'])
-    await this.#appSession?.decorate(app)
+    this.#appSession?.decorate(app)
     app.addHook('onSend', this.#send)
     app.addHook('onClose', () => this.#core.close())
-    // They read their bodies themselves.
+    // They read their bodies themselves, and have the hooks of before: nobody needs request.oauth there.
     await app.register(async (own) => {
       own.removeAllContentTypeParsers()
       own.addContentTypeParser('*', (_request, _payload, done) => done(null))
       // The app's error handler may be set later, and is the one for what its own callbacks throw.
       const route: RouteShorthandOptions = {
-        config: { isLatchkeys },
         errorHandler: (error, request, reply) => app.errorHandler(error, request, reply),
       }
       for (const url of urls) own.all(url, route, this.#route)
     })
-    app.addHook('onRequest', this.#open)
+    app.addHook('onRequest', (request, reply) => this.#lifecycle.open(this.#exchanges.of(request, reply)))
   }
 
   readonly #route: RouteHandlerMethod = async (request, reply) => {
-    const answered = await this.#core.route(new PlainFastifyRequest(request))
-    if (answered === undefined) reply.callNotFound()
-    else await this.#answer(request, reply, async () => answered)
+    if (!(await this.#lifecycle.route(this.#exchanges.of(request, reply)))) reply.callNotFound()
     return reply
   }
 
-  readonly #open: onRequestAsyncHookHandler = async (request, reply) => {
-    const state = this.#states.of(request)
-    if (state.isOpened) return
-    guardSharedCaches(reply.raw, state)
-    if (request.routeOptions.config.isLatchkeys) return
-    const opening = this.#core.open(
-      new PlainFastifyRequest(request),
-      (make) => this.#answer(request, reply, make),
-      () => {
-        state.isPrivate = true
-      },
-    )
-    // Both reads leave at once and share a round trip.
-    const reading = this.#appSession?.attach(request, reply)
-    const oauth = await opening
-    if (reading !== undefined) await reading
-    request.oauth = oauth as unknown as FastifyRequest['oauth'] // the app registers this instance's ids, or none
-    state.isOpened = true
-  }
-
   readonly #send: onSendHookHandler = (request, _reply, payload, done) => {
-    const { session } = this.#states.of(request)
+    const session = this.#exchanges.find(request)?.session as SessionView | undefined
     if (session === undefined) done(null, payload)
     else session.save(payload, () => done(null, payload))
-  }
-
-  async #answer(request: FastifyRequest, reply: FastifyReply, make: () => Promise<Reply>): Promise<void> {
-    requireUnanswered(reply)
-    const answered = await make()
-    const state = this.#states.of(request)
-    guardSharedCaches(reply.raw, state) // not yet, when something failed before us
-    state.isPrivate = true
-    if (answered.appSession !== undefined) await this.#appSession?.change(answered.appSession, request, reply)
-    await writeReply(reply, answered)
   }
 }

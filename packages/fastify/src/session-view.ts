@@ -1,16 +1,16 @@
+import type { Signer } from '@fastify/cookie'
 import { LazySession } from '@latchkey/core/adapter'
+import { parseCookie, stringifySetCookie } from 'cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Cookies, SessionHooks } from './session-library.ts'
+import type { SessionHooks } from './session-library.ts'
 
 /** What {@link SessionView} works with, for all requests. */
 export interface SessionViewParts {
   readonly hooks: SessionHooks
-  readonly cookies: Cookies
+  readonly signer: Signer
   readonly cookieName: string
   /** What stands before the signed id. */
   readonly cookiePrefix: string
-  /** Of the signatures: the first one signs. */
-  readonly secrets: readonly string[]
   /** Whether cookies are `Secure`: by `baseUrl`, since a proxy may have ended TLS. */
   readonly secure: boolean
   /** Told when a change could not be saved. */
@@ -64,7 +64,7 @@ export class SessionView extends LazySession<Session> {
       done()
     }
     try {
-      this.#parts.hooks.onSend(this.#view, this.#cookieReply(), payload, saved)
+      this.#parts.hooks.onSend(this.#view, this.#cookieReply, payload, saved)
     } catch (error) {
       saved(error as Error) // whatever it is: it is not shown
     }
@@ -79,45 +79,37 @@ export class SessionView extends LazySession<Session> {
   }
 
   get #view(): View {
-    const { secure } = this.#parts
-    this.#made ??= Object.create(this.#request, {
+    this.#made ??= this.#makeView()
+    return this.#made
+  }
+
+  #makeView(): View {
+    const { cookieName, cookiePrefix, signer, secure } = this.#parts
+    const id = this.#namedId()
+    // The library deletes a cookie that another secret than the first has signed: so it sees none such.
+    const cookies = id === undefined ? {} : { [cookieName]: cookiePrefix + signer.sign(id) }
+    return Object.create(this.#request, {
       session: { value: null, writable: true },
-      cookies: { value: this.#signedAnew() },
+      cookies: { value: cookies },
       protocol: { value: secure ? 'https' : 'http' },
     }) as View // which it inherits from
-    return this.#made
   }
 
   /** The id that the browser's cookie names, if it is signed by one of the secrets. */
   #namedId(): string | undefined {
-    const { cookies, cookieName, cookiePrefix, secrets } = this.#parts
-    const header = this.#request.headers.cookie
-    const value = header === undefined ? undefined : cookies.parse(header)[cookieName]
-    return value?.startsWith(cookiePrefix)
-      ? cookies.unsign(value.slice(cookiePrefix.length), secrets)
-      : undefined
-  }
-
-  /** @fastify/session deletes a cookie that another secret than the first has signed: so it sees none such. */
-  #signedAnew(): Record<string, string> {
-    const { cookies, cookieName, cookiePrefix, secrets } = this.#parts
-    const id = this.#namedId()
-    const [secret] = secrets
-    return id === undefined || secret === undefined
-      ? {}
-      : { [cookieName]: cookiePrefix + cookies.sign(id, secret) }
+    const { signer, cookieName, cookiePrefix } = this.#parts
+    const value = parseCookie(this.#request.headers.cookie ?? '')[cookieName]
+    if (!value?.startsWith(cookiePrefix)) return undefined
+    return signer.unsign(value.slice(cookiePrefix.length)).value ?? undefined
   }
 
   /** What @fastify/session uses of a reply. */
-  #cookieReply(): FastifyReply {
-    const set = (name: string, value: string, options: object): void => {
-      this.#reply.header('set-cookie', this.#parts.cookies.serialize(name, value, options))
+  get #cookieReply(): FastifyReply {
+    const setCookie = (name: string, value: string, options: object): void => {
+      this.#reply.header('set-cookie', stringifySetCookie({ ...options, name, value }))
     }
-    const reply = {
-      setCookie: set,
-      clearCookie: (name: string, options: object) =>
-        set(name, '', { ...options, expires: new Date(0), maxAge: 0 }),
-    }
-    return reply as unknown as FastifyReply
+    const clearCookie = (name: string, options: object): void =>
+      setCookie(name, '', { ...options, expires: new Date(0), maxAge: 0 })
+    return { setCookie, clearCookie } as unknown as FastifyReply
   }
 }

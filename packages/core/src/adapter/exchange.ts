@@ -1,0 +1,43 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { PlainRequest, Reply } from '../flows/http.ts'
+import type { AnswerPrivacy } from './guard-shared-caches.ts'
+import type { LazySession } from './lazy-session.ts'
+import { bodyText } from './request-body.ts'
+
+/** One request and its answer as an adapter translates them, and what one instance of Latchkey knows of them. */
+export abstract class Exchange implements PlainRequest, AnswerPrivacy {
+  /** The request has its `oauth`. */
+  isOpened = false
+  /** The answer depends on who asked, whatever is in the app's session. */
+  isPrivate = false
+  /** Somebody waits for the head of the answer. */
+  isWatched = false
+  /** The app's own session, where it is ours. */
+  session: LazySession<object> | undefined
+
+  /** The framework's own request. */
+  abstract readonly native: object
+  abstract readonly method: string
+  abstract readonly url: string
+  abstract readonly headers: PlainRequest['headers']
+  abstract readonly rawRequest: IncomingMessage
+  abstract readonly rawResponse: ServerResponse
+  /** What a body parser made of the body; `undefined` where none was there. */
+  abstract readonly parsedBody: unknown
+  /** True when nothing of ours would get through any more. */
+  abstract readonly isAnswered: boolean
+  /** The `oauth` of the framework's request. */
+  abstract oauth: object | undefined
+  /** Adds a `Set-Cookie` to the answer. */
+  abstract addCookie(setCookie: string): void
+  /** Writes a reply as it is. */
+  abstract write(reply: Reply): void | Promise<void>
+
+  readBody(maxBytes: number): Promise<string> {
+    return bodyText(this.rawRequest, this.parsedBody, maxBytes)
+  }
+
+  attach(oauth: object): void {
+    this.oauth = oauth
+  }
+}
