@@ -44,6 +44,18 @@ describe('the types of latchkey()', () => {
   it('make it middleware, so that app.use() takes it', () => {
     expectTypeOf<Latchkey<'spotify'>>().toExtend<RequestHandler>()
   })
+
+  it('let onLogin use req.oauth', () => {
+    const withCallback = () =>
+      latchkey({
+        providers: [spotify()],
+        onLogin: (_login, req) => {
+          expectTypeOf(req.oauth.requireUser()).toEqualTypeOf<User>()
+          return req.oauth.isAuthenticated ? req.oauth.userId : undefined
+        },
+      })
+    expectTypeOf(withCallback).returns.toEqualTypeOf<Latchkey<'spotify'>>()
+  })
 })
 
 describe('the types of req.oauth', () => {

@@ -75,9 +75,11 @@ class ExpressAdapter<Id extends string> {
   }
 
   /** Answers a request, or opens it and hands it on to the app. */
-  async handle(req: Request, res: Response, next: NextFunction, self: RequestHandler): Promise<void> {
+  handle(req: Request, res: Response, next: NextFunction, self: RequestHandler): Promise<void> {
     this.#mounting.check(req, self)
-    if (!(await this.#lifecycle.handle(this.#exchanges.of(req, res)))) next()
+    return this.#lifecycle.handle(this.#exchanges.of(req, res)).then((isAnswered) => {
+      if (!isAnswered) next()
+    })
   }
 }
 

@@ -28,6 +28,10 @@ declare module 'fastify' {
     /** Who is signed in, and the providers' APIs in their name. There once `app.register(auth)` has run. */
     oauth: RequestOAuth<RegisteredId>
   }
+  interface FastifyContextConfig {
+    /** A route of Latchkey's own. */
+    isLatchkeys?: boolean
+  }
   interface FastifyInstance {
     /** What was registered. */
     latchkey: Latchkey<RegisteredId>

@@ -13,6 +13,7 @@ import type {
   FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
+  onRequestAsyncHookHandler,
   onSendHookHandler,
   RouteHandlerMethod,
   RouteShorthandOptions,
@@ -93,6 +94,8 @@ export const latchkeyPlugin: FastifyPluginAsync<PluginOptions> = fastifyPlugin(p
   fastify: '5.x',
 })
 
+/** Marks the routes that need no `request.oauth`. */
+const isLatchkeys = true
 const about = { name: '@latchkey/fastify', fastify: '5.x' }
 const howToMount =
   'found no request.oauth: await app.register(auth) in the same scope, or one around it, before the routes that need it.'
@@ -136,17 +139,23 @@ class FastifyAdapter<Id extends string> {
     this.#appSession?.decorate(app)
     app.addHook('onSend', this.#send)
     app.addHook('onClose', () => this.#core.close())
-    // They read their bodies themselves, and have the hooks of before: nobody needs request.oauth there.
+    // They read their bodies themselves.
     await app.register(async (own) => {
       own.removeAllContentTypeParsers()
       own.addContentTypeParser('*', (_request, _payload, done) => done(null))
       // The app's error handler may be set later, and is the one for what its own callbacks throw.
       const route: RouteShorthandOptions = {
+        config: { isLatchkeys },
         errorHandler: (error, request, reply) => app.errorHandler(error, request, reply),
       }
       for (const url of urls) own.all(url, route, this.#route)
     })
-    app.addHook('onRequest', (request, reply) => this.#lifecycle.open(this.#exchanges.of(request, reply)))
+    app.addHook('onRequest', this.#open)
+  }
+
+  readonly #open: onRequestAsyncHookHandler = async (request, reply) => {
+    if (request.routeOptions.config.isLatchkeys) return
+    await this.#lifecycle.open(this.#exchanges.of(request, reply))
   }
 
   readonly #route: RouteHandlerMethod = async (request, reply) => {

@@ -28,6 +28,11 @@ export function appSessionDataIn(text: string | undefined): AppSessionData | und
   return { ...data, cookie }
 }
 
+/** True when there is more in a session than the library's own `cookie`. */
+export function hasAppData(session: object | null | undefined): boolean {
+  return Object.keys(session ?? {}).some((key) => key !== 'cookie')
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -5,19 +5,6 @@ import { AppSessionPort } from './app-session-port.ts'
 import type { Exchange } from './exchange.ts'
 import type { LazySession } from './lazy-session.ts'
 
-/** The app's own session of one request, as a framework's library has it. */
-export interface FrameworkSession {
-  readonly id: string | undefined
-  /** True once anything looked at it or it was loaded. */
-  readonly isStarted: boolean
-  /** What the app put there, and the library's own `cookie`. @throws what reading the store threw. */
-  readonly data: () => object | null | undefined
-  /** Gives it a new id under which only these keys go on; what stood under the old one is deleted. */
-  readonly regenerate: (keys: readonly string[]) => Promise<void>
-  /** Deletes it. */
-  readonly destroy: () => Promise<void>
-}
-
 /** What becomes of an app's own sessions, whatever library keeps them. */
 export abstract class AppSessions<Kept extends Exchange> {
   protected readonly settings: AppSessionSettings
@@ -83,7 +70,7 @@ export abstract class AppSessions<Kept extends Exchange> {
     return typeof headers.cookie === 'string' && headers.cookie.includes(`${this.settings.cookieName}=`)
   }
 
-  #renew(session: FrameworkSession): Promise<string | undefined> {
+  #renew(session: LazySession<object>): Promise<string | undefined> {
     return this.#change(session, async (data) => {
       const kept = Object.keys(data).filter((key) => this.settings.keep.includes(key))
       if (kept.length === 0) return this.#destroy(session)
@@ -93,7 +80,7 @@ export abstract class AppSessions<Kept extends Exchange> {
   }
 
   async #change(
-    session: FrameworkSession,
+    session: LazySession<object>,
     change: (data: object) => Promise<string | undefined>,
   ): Promise<string | undefined> {
     const { id } = session
@@ -111,7 +98,7 @@ export abstract class AppSessions<Kept extends Exchange> {
     }
   }
 
-  async #destroy(session: FrameworkSession): Promise<string> {
+  async #destroy(session: LazySession<object>): Promise<string> {
     await session.destroy()
     return this.#removal
   }
@@ -120,9 +107,4 @@ export abstract class AppSessions<Kept extends Exchange> {
     const { cookieName, secure } = this.settings
     return `${cookieName}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
   }
-}
-
-/** True when there is more in a session than the library's own `cookie`. */
-export function hasAppData(session: object | null | undefined): boolean {
-  return Object.keys(session ?? {}).some((key) => key !== 'cookie')
 }

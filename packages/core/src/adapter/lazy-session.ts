@@ -1,11 +1,11 @@
-import { type FrameworkSession, hasAppData } from './app-sessions.ts'
+import { hasAppData } from './app-session-data.ts'
 
 /**
  * The app's own session of one request. The first look at it starts the framework's session library, so that a request
  * which never looks costs nothing, and does not fail where the session cannot be read. The library works on a view of
  * the request: what inherits from it, and has a `session` of its own.
  */
-export abstract class LazySession<Session extends object> implements FrameworkSession {
+export abstract class LazySession<Session extends object> {
   #state: 'untouched' | 'started' | 'failed' = 'untouched'
   #failure: unknown
   #isLookedAt = false
@@ -19,7 +19,9 @@ export abstract class LazySession<Session extends object> implements FrameworkSe
 
   /** The id that the request came with or got; also where nothing could be read of it. */
   abstract readonly id: string | undefined
+  /** Gives it a new id under which only these keys go on; what stood under the old one is deleted. */
   abstract regenerate(keys: readonly string[]): Promise<void>
+  /** Deletes it. */
   abstract destroy(): Promise<void>
 
   /** What the library has put on its view by now. */

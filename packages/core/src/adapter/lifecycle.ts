@@ -22,9 +22,7 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
   /** Answers a request to one of our own paths; false for every other, whose answer is the app's. */
   async route(exchange: Kept): Promise<boolean> {
     const routed = this.#core.route(exchange)
-    const reply = routed && (await routed)
-    if (reply !== undefined) await this.#answer(exchange, async () => reply)
-    return reply !== undefined
+    return routed !== undefined && this.#answerIfOurs(exchange, await routed)
   }
 
   /** Gives a request its `oauth` and its session. Never rejects for the store. */
@@ -49,7 +47,8 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
   async handle(exchange: Kept): Promise<boolean> {
     if (exchange.isOpened) return false
     guardSharedCaches(exchange.rawResponse, exchange)
-    if (await this.route(exchange)) return true
+    const routed = this.#core.route(exchange)
+    if (routed !== undefined && (await this.#answerIfOurs(exchange, await routed))) return true
     await this.open(exchange)
     return false
   }
@@ -68,7 +67,10 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
   /** Answers an error of ours; false for every other, and where the response has begun. */
   async answerError(error: unknown, exchange: Kept): Promise<boolean> {
     if (exchange.isAnswered) return false
-    const reply = await this.#core.errorReply(error, exchange, exchange.oauth)
+    return this.#answerIfOurs(exchange, await this.#core.errorReply(error, exchange, exchange.oauth))
+  }
+
+  async #answerIfOurs(exchange: Kept, reply: Reply | undefined): Promise<boolean> {
     if (reply !== undefined) await this.#answer(exchange, async () => reply)
     return reply !== undefined
   }
