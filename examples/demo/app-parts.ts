@@ -1,15 +1,34 @@
 import { type Account, LatchkeyError } from '@latchkey/core'
-import { type DemoProvider, demoExbo, demoSpotify } from './providers.ts'
+import type { ApiAccess } from '@latchkey/express'
+import {
+  type DemoProvider,
+  demoBitfount,
+  demoExbo,
+  demoNadeo,
+  demoSpotify,
+  demoTrackmania,
+} from './providers.ts'
 import { appSettings } from './settings.ts'
 import { demoStore } from './store.ts'
-import type { AccountView, CallResult } from './views.ts'
+import type { AccountView, AppCall, CallResult } from './views.ts'
 
 // What both servers of the demo have in common.
 
 export const settings = appSettings()
 export const spotify = demoSpotify(settings.emulated)
 const exbo = demoExbo(settings.emulated)
-export const providers = [spotify, exbo] as const
+const trackmania = demoTrackmania(settings.emulated)
+const bitfount = demoBitfount(settings.emulated)
+export const providers = [spotify, exbo, trackmania, bitfount] as const
+const nadeo = configured(() => demoNadeo(settings.emulated))
+/** All that the app is a client of: those that sign users in, and Nadeo, which it calls in its own name. */
+export const presets = [
+  spotify.preset,
+  exbo.preset,
+  trackmania.preset,
+  bitfount.preset,
+  nadeo.preset,
+] as const
 export const { store, users, name: storeName, close: closeStore } = demoStore(settings)
 
 /** Content Security Policy and the like, for every answer. */
@@ -73,6 +92,13 @@ export async function callApi(
     by: settings.number,
     ...(emulator && { tokenRequests: (await emulator.tokenRequests()) - tokenRequestsBefore }),
   }
+}
+
+/** Calls Nadeo in the app's own name, so often at once; nobody has to be signed in. */
+export async function callNadeo({ fetch }: Pick<ApiAccess, 'fetch'>, calls: number): Promise<AppCall> {
+  const replies = await Promise.all(Array.from({ length: calls }, () => fetch(nadeo.url)))
+  await Promise.all(replies.map((reply) => reply.text()))
+  return { calls, good: replies.filter((reply) => reply.ok).length, by: settings.number }
 }
 
 /** What `make` returns. A mistake in the configuration ends the program with advice instead of a stack. */

@@ -1,6 +1,14 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type PresetOverrides, startExbo, startSpotify } from '@latchkey/testing'
+import {
+  type NadeoOverrides,
+  type PresetOverrides,
+  startBitfount,
+  startExbo,
+  startNadeo,
+  startSpotify,
+  startTrackmania,
+} from '@latchkey/testing'
 import { PlainFailure } from './plain-failure.ts'
 
 /** An emulated provider, as an app process has to know it. */
@@ -14,14 +22,27 @@ export interface EmulatedProvider {
   readonly tokenRequestsUrl: string
 }
 
-/** The emulated providers by id; all others are real. */
-export type EmulatedProviders = Readonly<Partial<Record<'spotify' | 'exbo', EmulatedProvider>>>
+/** Those that sign users in. */
+type SignInId = 'spotify' | 'exbo' | 'trackmania' | 'bitfount'
 
-type Emulator = Awaited<ReturnType<typeof startSpotify | typeof startExbo>>
+/** The emulated providers by id; all others are real. */
+export type EmulatedProviders = Readonly<Partial<Record<SignInId, EmulatedProvider>>> & {
+  readonly nadeo?: EmulatedNadeo
+}
+
+/** The emulated Nadeo, as an app process has to know it. */
+export interface EmulatedNadeo {
+  readonly presetOverrides: NadeoOverrides
+  readonly liveOrigin: string
+}
+
+type Emulator = Awaited<
+  ReturnType<typeof startSpotify | typeof startExbo | typeof startTrackmania | typeof startBitfount>
+>
 
 /**
  * Starts the providers that the environment names no client of: once, in this process, for all app processes. With
- * `SPOTIFY_CLIENT_ID` or `EXBO_CLIENT_ID` that provider is the real one.
+ * `SPOTIFY_CLIENT_ID`, `EXBO_CLIENT_ID` and so on that provider is the real one.
  *
  * @throws {PlainFailure} when `DEMO_TOKEN_SECONDS` is no number of seconds
  */
@@ -39,7 +60,17 @@ export async function startEmulators(
         switches: { rateLimit: 10_000 },
       }),
     }),
+    ...(!hasCredentials('TRACKMANIA') && {
+      trackmania: await startTrackmania({
+        policy: options,
+        redirectUris: [`${baseUrl}/callback/trackmania`],
+      }),
+    }),
+    ...(!hasCredentials('BITFOUNT') && {
+      bitfount: await startBitfount({ policy: options, redirectUris: [`${baseUrl}/callback/bitfount`] }),
+    }),
   }
+  const nadeo = hasCredentials('NADEO') ? undefined : await startNadeo()
   const counter = createServer((req, res) => {
     const [, emulator] = Object.entries(started).find(([id]) => req.url === `/${id}`) ?? []
     res.end(String(emulator?.as.calls.token ?? 0))
@@ -52,11 +83,14 @@ export async function startEmulators(
     described(emulator, tokenSeconds, `${counterOrigin}/${id}`),
   ])
   return {
-    emulated: Object.fromEntries(entries),
+    emulated: {
+      ...Object.fromEntries(entries),
+      ...(nadeo && { nadeo: { presetOverrides: nadeo.presetOverrides, liveOrigin: nadeo.live.origin } }),
+    },
     close: async () => {
       counter.close()
       counter.closeAllConnections()
-      await Promise.all(Object.values(started).map((emulator) => emulator.close()))
+      await Promise.all([nadeo?.close(), ...Object.values(started).map((emulator) => emulator.close())])
     },
   }
 }
@@ -82,7 +116,7 @@ function described(emulator: Emulator, tokenSeconds: number, tokenRequestsUrl: s
 }
 
 /** Whether the environment names a client at the real provider. A secret alone is a mistake worth a word. */
-function hasCredentials(name: 'SPOTIFY' | 'EXBO'): boolean {
+function hasCredentials(name: Uppercase<SignInId | 'nadeo'>): boolean {
   if (process.env[`${name}_CLIENT_ID`]) return true
   if (process.env[`${name}_CLIENT_SECRET`]) {
     console.log(`${name}_CLIENT_SECRET is set without ${name}_CLIENT_ID, so it is not used.`)

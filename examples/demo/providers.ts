@@ -1,4 +1,4 @@
-import { exbo, type ProviderPreset, spotify } from '@latchkey/express'
+import { bitfount, exbo, nadeo, type ProviderPreset, spotify, trackmania } from '@latchkey/express'
 import type { EmulatedProvider, EmulatedProviders } from './emulators.ts'
 
 /** One line of live data from a provider's API. */
@@ -70,6 +70,47 @@ export function demoExbo({ exbo: emulated }: EmulatedProviders): DemoProvider<'e
   }
 }
 
+/** Trackmania: the emulated one where there is one, else the real one. */
+export function demoTrackmania({ trackmania: emulated }: EmulatedProviders): DemoProvider<'trackmania'> {
+  return {
+    preset: trackmania(emulated?.presetOverrides),
+    heading: 'Your account',
+    url: `${emulated?.apiOrigin ?? 'https://api.trackmania.com'}/api/user`,
+    rows: (answer) => {
+      const { displayName, accountId } = answer as TrackmaniaUser
+      return [{ title: displayName, detail: accountId }]
+    },
+    ...(emulated && { emulator: emulator(emulated) }),
+  }
+}
+
+/** Bitfount: the emulated one where there is one, else the real one. The emulated Hub says what it was sent. */
+export function demoBitfount({ bitfount: emulated }: EmulatedProviders): DemoProvider<'bitfount'> {
+  return {
+    preset: bitfount(emulated?.presetOverrides),
+    heading: 'What the Hub was sent',
+    url: `${emulated?.apiOrigin ?? 'https://hub.bitfount.com'}/api/pods`,
+    rows: (answer) => {
+      const { method, target, headers } = answer as HubEcho
+      const [scheme] = headers.authorization?.split(' ') ?? []
+      return [{ title: `${method} ${target}`, detail: `with a ${scheme} token` }]
+    },
+    ...(emulated && { emulator: emulator(emulated) }),
+  }
+}
+
+/** Nadeo signs nobody in: the app calls it in its own name. */
+export function demoNadeo({ nadeo: emulated }: EmulatedProviders): {
+  readonly preset: ProviderPreset<'nadeo'>
+  readonly url: string
+} {
+  const origin = emulated?.liveOrigin ?? 'https://live-services.trackmania.nadeo.live'
+  return {
+    preset: nadeo({ account: 'service', userAgent: 'latchkey-demo', ...emulated?.presetOverrides }),
+    url: `${origin}/api/token/club`,
+  }
+}
+
 function emulator({
   users,
   tokenSeconds,
@@ -95,6 +136,17 @@ interface RecentlyPlayed {
 
 function rowOf({ name, artists, album }: Track): Row {
   return { title: name, detail: `${artists.map((artist) => artist.name).join(', ')} · ${album.name}` }
+}
+
+interface TrackmaniaUser {
+  readonly accountId: string
+  readonly displayName: string
+}
+
+interface HubEcho {
+  readonly method: string
+  readonly target: string
+  readonly headers: { readonly authorization?: string }
 }
 
 interface Character {

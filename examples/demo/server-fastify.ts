@@ -6,8 +6,10 @@ import { latchkey } from '@latchkey/fastify'
 import Fastify from 'fastify'
 import {
   callApi,
+  callNadeo,
   closeStore,
   configured,
+  presets,
   providers,
   safetyHeaders,
   settings,
@@ -20,7 +22,7 @@ import {
 import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
 import type { AppIsReady } from './settings.ts'
-import { accountPage, type CallResult, welcomePage } from './views.ts'
+import { type AppCall, accountPage, type CallResult, welcomePage } from './views.ts'
 
 const { baseUrl, number, processes } = settings
 /** Who answers, and where everything is kept: shown on every page. */
@@ -29,7 +31,7 @@ const place = { number, processes, store: storeName, framework: 'fastify' } as c
 const auth = configured(() =>
   latchkey({
     baseUrl,
-    providers: [providers[0].preset, providers[1].preset],
+    providers: [...presets],
     keepAccounts: true,
     ...(store && { store }),
     // What to register is said once, and not by each process.
@@ -52,6 +54,8 @@ declare module 'fastify' {
     lastCall?: CallResult
     /** What the last nightly job did. */
     lastJob?: readonly JobLine[]
+    /** What the last call in the app's own name brought. */
+    lastAppCall?: AppCall
   }
 }
 
@@ -66,15 +70,22 @@ app.setErrorHandler(auth.errorHandler)
 
 app.get('/', async (request, reply) => {
   reply.header('Cache-Control', 'no-store').type('text/html; charset=utf-8')
-  const { lastCall, lastJob } = request.session
+  const { lastCall, lastJob, lastAppCall } = request.session
   if (!request.oauth.isAuthenticated) {
     // The page is there for visitors even while Redis is not.
     const known = await users.all().catch(() => [])
-    return welcomePage({ buttons: auth.buttons(), providers, knownUsers: known.length, lastJob, place })
+    return welcomePage({
+      buttons: auth.buttons(),
+      providers,
+      knownUsers: known.length,
+      lastJob,
+      lastAppCall,
+      place,
+    })
   }
   const { user } = request.oauth
   const shown = await viewOfAccounts(request.oauth.accounts)
-  return accountPage({ user, ...shown, lastCall, lastJob, place })
+  return accountPage({ user, ...shown, lastCall, lastJob, lastAppCall, place })
 })
 
 const signedIn = { onRequest: auth.requireLogin() }
@@ -109,6 +120,12 @@ app.post('/everywhere', signedIn, async (request) => {
 app.post('/nightly-job', async (request, reply) => {
   const accountsOf = async (userId: string) => (await auth.user(userId))?.accounts ?? []
   request.session.lastJob = await nightlyJob(accountsOf, await users.all(), providers)
+  return reply.redirect('/', 303)
+})
+
+// In the app's own name: one token for all processes and all visitors.
+app.post('/nadeo', async (request, reply) => {
+  request.session.lastAppCall = await callNadeo(auth.application('nadeo', { audience: 'live' }), 10)
   return reply.redirect('/', 303)
 })
 

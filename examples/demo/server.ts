@@ -4,8 +4,10 @@ import { latchkey } from '@latchkey/express'
 import express from 'express'
 import {
   callApi,
+  callNadeo,
   closeStore,
   configured,
+  presets,
   providers,
   safetyHeaders,
   settings,
@@ -18,7 +20,7 @@ import {
 import { listen } from './listen.ts'
 import { type JobLine, nightlyJob } from './nightly-job.ts'
 import type { AppIsReady } from './settings.ts'
-import { accountPage, type CallResult, welcomePage } from './views.ts'
+import { type AppCall, accountPage, type CallResult, welcomePage } from './views.ts'
 
 const { baseUrl, number, processes } = settings
 /** Who answers, and where everything is kept: shown on every page. */
@@ -27,7 +29,7 @@ const place = { number, processes, store: storeName, framework: 'express' } as c
 const auth = configured(() =>
   latchkey({
     baseUrl,
-    providers: [providers[0].preset, providers[1].preset],
+    providers: [...presets],
     keepAccounts: true,
     ...(store && { store }),
     // What to register is said once, and not by each process.
@@ -50,6 +52,8 @@ declare module 'express-session' {
     lastCall: CallResult
     /** What the last nightly job did. */
     lastJob: readonly JobLine[]
+    /** What the last call in the app's own name brought. */
+    lastAppCall: AppCall
   }
 }
 
@@ -64,16 +68,25 @@ app.use(auth)
 
 app.get('/', async (req, res) => {
   res.set('Cache-Control', 'no-store')
-  const { lastCall, lastJob } = req.session
+  const { lastCall, lastJob, lastAppCall } = req.session
   if (!req.oauth.isAuthenticated) {
     // The page is there for visitors even while Redis is not.
     const known = await users.all().catch(() => [])
-    res.send(welcomePage({ buttons: auth.buttons(), providers, knownUsers: known.length, lastJob, place }))
+    res.send(
+      welcomePage({
+        buttons: auth.buttons(),
+        providers,
+        knownUsers: known.length,
+        lastJob,
+        lastAppCall,
+        place,
+      }),
+    )
     return
   }
   const { user } = req.oauth
   const shown = await viewOfAccounts(req.oauth.accounts)
-  res.send(accountPage({ user, ...shown, lastCall, lastJob, place }))
+  res.send(accountPage({ user, ...shown, lastCall, lastJob, lastAppCall, place }))
 })
 
 // One more account for whoever is signed in. A form proves that it is wanted.
@@ -102,6 +115,12 @@ app.post('/everywhere', auth.requireLogin(), async (req) => {
 app.post('/nightly-job', async (req, res) => {
   const accountsOf = async (userId: string) => (await auth.user(userId))?.accounts ?? []
   req.session.lastJob = await nightlyJob(accountsOf, await users.all(), providers)
+  res.redirect(303, '/')
+})
+
+// In the app's own name: one token for all processes and all visitors.
+app.post('/nadeo', async (req, res) => {
+  req.session.lastAppCall = await callNadeo(auth.application('nadeo', { audience: 'live' }), 10)
   res.redirect(303, '/')
 })
 

@@ -54,12 +54,14 @@ function namesInRedis(): { readonly keyPrefix: string; readonly isOfThisStart: b
 
 /** What a visitor needs to know before the first click. */
 function announce({ providers }: AppIsReady, emulated: AppSettings['emulated']): void {
-  const users = new Map(Object.entries(emulated).map(([id, { users }]) => [id, users]))
+  const { nadeo, ...signIn } = emulated
+  const users = new Map(Object.entries(signIn).map(([id, one]) => [id, one.users]))
   for (const { id, name, redirectUri } of providers) {
     const about = users.has(id) ? `emulated; sign in as ${users.get(id)?.join(', ')}` : 'the real one'
     console.log(`${name}: ${about}`)
     console.log(`${name}: redirect URI ${redirectUri}`)
   }
+  console.log(`Nadeo: ${nadeo ? 'emulated' : 'the real one'}; called in the app's own name`)
 }
 
 async function stop(code: number): Promise<void> {

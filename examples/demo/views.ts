@@ -12,6 +12,9 @@ export interface CallResult {
   readonly tokenRequests?: number
 }
 
+/** What a call in the app's own name brought. */
+export type AppCall = Pick<CallResult, 'calls' | 'good' | 'by'>
+
 /** Who made a page, and where everything is kept. */
 export interface Place {
   /** Of the process, from 1. */
@@ -40,6 +43,7 @@ export interface UserView {
   readonly ended: readonly DemoProvider[]
   readonly lastCall: CallResult | undefined
   readonly lastJob: readonly JobLine[] | undefined
+  readonly lastAppCall: AppCall | undefined
   readonly place: Place
 }
 
@@ -68,9 +72,10 @@ export function welcomePage(view: {
   /** How many users the app knows from earlier. */
   readonly knownUsers: number
   readonly lastJob: readonly JobLine[] | undefined
+  readonly lastAppCall: AppCall | undefined
   readonly place: Place
 }): string {
-  const { buttons, providers, knownUsers, lastJob, place } = view
+  const { buttons, providers, knownUsers, lastJob, lastAppCall, place } = view
   const emulated = providers.filter(({ emulator }) => emulator !== undefined)
   const [first] = emulated
   const note = first?.emulator
@@ -89,6 +94,7 @@ export function welcomePage(view: {
       ${note}
       ${place.processes === 1 ? '' : sharing(place)}
       ${knownUsers === 0 ? '' : `<div class="card"><h2>Nobody is signed in here</h2>${job(lastJob)}</div>`}
+      <div class="card"><h2>In the app's own name</h2>${appCall(lastAppCall, place)}</div>
     </section>
     <aside class="card" aria-label="The program behind this page">
       <pre tabindex="0"><code>${escapeHtml(programs[place.framework])}</code></pre>
@@ -98,7 +104,8 @@ export function welcomePage(view: {
 }
 
 /** The page of a signed-in user: who, what the APIs say, and how the token is doing. */
-export function accountPage({ user, accounts, addable, ended, lastCall, lastJob, place }: UserView): string {
+export function accountPage(view: UserView): string {
+  const { user, accounts, addable, ended, lastCall, lastJob, lastAppCall, place } = view
   const name = user.name ?? user.id
   const main = accounts.find(({ provider }) => provider.preset.id === user.provider) ?? accounts[0]
   const { name: signedInWith } = (main?.provider ?? ended[0])?.preset ?? { name: user.provider }
@@ -127,6 +134,8 @@ export function accountPage({ user, accounts, addable, ended, lastCall, lastJob,
         ])}
         <h2>Without a session</h2>
         ${job(lastJob)}
+        <h2>In the app's own name</h2>
+        ${appCall(lastAppCall, place)}
       </section>
       <div class="column">${accounts.map(dataCard).join('')}</div>
     </div>`,
@@ -196,6 +205,16 @@ function job(lines: readonly JobLine[] | undefined): string {
       : `<p data-job>${done.length === 0 ? 'The nightly job found nobody.' : 'The nightly job was there for:'}</p>
         <ul class="rows">${done.join('')}</ul>`
   return `${report}<div class="actions">${button('/nightly-job', 'Run the nightly job now')}</div>`
+}
+
+/** What came of calling Nadeo, and the button that does it. */
+function appCall(last: AppCall | undefined, { processes }: Place): string {
+  const by = last === undefined || processes === 1 ? '' : ` Process ${last.by} made the calls.`
+  const report =
+    last === undefined
+      ? '<p>Nadeo signs nobody in: the app has a token of its own there, one for all.</p>'
+      : `<p data-app-call>${last.good} of ${last.calls} answers of Nadeo were good.${by}</p>`
+  return `${report}<div class="actions">${button('/nadeo', 'Call Nadeo 10 times at once', 'quiet')}</div>`
 }
 
 function actions(buttons: readonly string[]): string {

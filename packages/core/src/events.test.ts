@@ -2,7 +2,17 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Events } from './events.ts'
 import { consoleLogger } from './log.ts'
 
-const known = ['login', 'link', 'logout', 'refresh', 'refresh_failed', 'account_ended', 'save_lost'] as const
+const known = [
+  'login',
+  'link',
+  'logout',
+  'refresh',
+  'refresh_failed',
+  'refresh_token_missing',
+  'account_expiring',
+  'account_ended',
+  'save_lost',
+] as const
 
 describe('Events', () => {
   it.each(known)('knows %s', (name) => {

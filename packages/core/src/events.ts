@@ -25,6 +25,17 @@ export interface LatchkeyEvents {
   refresh: AccountEvent & { readonly refreshCount: number }
   /** A refresh, or the minting of an application token, failed; the grant is kept unless `account_ended` follows. */
   refresh_failed: AccountEvent & { readonly code: ErrorCode; readonly reason?: string }
+  /**
+   * A sign-in, link or consent brought no refresh token although one was asked for: when the access token ends, the user
+   * must sign in again. Google gives one only with a consent.
+   */
+  refresh_token_missing: AccountEvent
+  /**
+   * The refresh token will die at `expiresAt` (epoch seconds) whatever is done, where the preset says so (Spotify: six
+   * months after the authorization). Said once, at the first refresh of the last 14 days; a new sign-in at the provider
+   * begins anew.
+   */
+  account_expiring: AccountEvent & { readonly expiresAt: number }
   /** The authorization server ended the grant: the user must sign in again. Never about application tokens. */
   account_ended: AccountEvent & { readonly reason: string }
   /**
@@ -40,6 +51,8 @@ const eventNames: NamesOf<LatchkeyEvents> = {
   logout: true,
   refresh: true,
   refresh_failed: true,
+  refresh_token_missing: true,
+  account_expiring: true,
   account_ended: true,
   save_lost: true,
 }

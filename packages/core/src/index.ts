@@ -42,6 +42,7 @@ export type { AppSessionOptions, LatchkeyOptions, RouteOptions, SignInOptions } 
 export type { IdTokenClaims } from './protocol/id-token.ts'
 export { decodeJwtUnverified, type UnverifiedJwt } from './protocol/jwt.ts'
 export type {
+  ApiKeyHeaders,
   Audience,
   ClaimPath,
   ClientAuth,
@@ -64,10 +65,12 @@ export {
   type Auth0Options,
   apple,
   auth0,
+  type BitfountOptions,
   battlenet,
   bitfount,
   discord,
   dropbox,
+  type ExboOptions,
   exbo,
   facebook,
   type GitLabOptions,
@@ -92,6 +95,7 @@ export {
   okta,
   type ProviderOptions,
   reddit,
+  type SpotifyOptions,
   type SpotifyScope,
   slack,
   spotify,

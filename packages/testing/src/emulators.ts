@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { type Auth0Emulator, type Auth0EmulatorOptions, startAuth0, startBitfount } from './auth0/auth0.ts'
 import type { EmulatedUser } from './authorization-server/client.ts'
 import { TestClock } from './clock.ts'
 import { emulatorDispatcher } from './emulator-dispatcher.ts'
@@ -15,6 +16,8 @@ export interface ProviderEmulators {
   readonly exbo: Exbo
   readonly nadeo: NadeoEmulator
   readonly trackmania: Trackmania
+  readonly auth0: Auth0Emulator
+  readonly bitfount: Auth0Emulator
 }
 
 /** Names of the emulators that `startEmulators` knows. */
@@ -25,6 +28,8 @@ export interface EmulatorClients {
   readonly spotify?: Pick<SpotifyOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly exbo?: Pick<ExboOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly trackmania?: Pick<TrackmaniaOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly auth0?: Pick<Auth0EmulatorOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly bitfount?: Pick<Auth0EmulatorOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
 }
 
 /** What `startEmulators` starts. */
@@ -72,7 +77,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
 }
 
 /** What a group needs of each emulator. */
-type RunningEmulator = Pick<Spotify | Exbo | NadeoEmulator | Trackmania, 'origins' | 'environment' | 'close'>
+type RunningEmulator = Pick<ProviderEmulators[EmulatorName], 'origins' | 'environment' | 'close'>
 
 /** What running emulators share. */
 export class EmulatorGroup {
@@ -126,15 +131,27 @@ const starters = {
   nadeo: ({ clock, marks }: Shared) => startNadeo({ ...(clock && { clock }), ...(marks && { marks }) }),
   trackmania: (shared: Shared, clients: EmulatorClients) =>
     startTrackmania({ ...shared, ...clients.trackmania }),
+  auth0: (shared: Shared, clients: EmulatorClients) =>
+    startAuth0({ usesRealHost: true, ...shared, ...clients.auth0 }),
+  bitfount: (shared: Shared, clients: EmulatorClients) =>
+    startBitfount({ usesRealHost: true, ...shared, ...clients.bitfount }),
 } satisfies Record<EmulatorName, unknown>
 
-const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo', 'nadeo', 'trackmania']
+/** All of them. */
+export const emulatorNames: readonly EmulatorName[] = [
+  'spotify',
+  'exbo',
+  'nadeo',
+  'trackmania',
+  'auth0',
+  'bitfount',
+]
 
 function start(
   name: EmulatorName,
   shared: Shared,
   clients: EmulatorClients,
-): Promise<Spotify | Exbo | NadeoEmulator | Trackmania> {
+): Promise<ProviderEmulators[EmulatorName]> {
   if (!emulatorNames.includes(name)) {
     throw new Error(`There is no emulator "${name}"; there are ${emulatorNames.join(', ')}`)
   }

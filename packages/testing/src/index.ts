@@ -1,3 +1,6 @@
+export { Auth0Emulator, type Auth0EmulatorOptions, startAuth0, startBitfount } from './auth0/auth0.ts'
+export type { ApiKey, Auth0ApiEndpoint } from './auth0/hub.ts'
+export type { Auth0Switches } from './auth0/oauth.ts'
 export {
   type ClientAuthMethod,
   DEFAULT_USERS,
@@ -38,7 +41,7 @@ export type { EmulatorServer } from './http/emulator-server.ts'
 export type { Behaviour, Faults, FieldsPatch, Hold, HoldOptions, HoldPoint } from './http/faults.ts'
 export type { ReceivedRequest } from './http/received-request.ts'
 export { NADEO_ACCOUNTS, type NadeoAccount } from './nadeo/accounts.ts'
-export { NadeoEmulator, type NadeoEmulatorOptions, startNadeo } from './nadeo/nadeo.ts'
+export { NadeoEmulator, type NadeoEmulatorOptions, type NadeoOverrides, startNadeo } from './nadeo/nadeo.ts'
 export type { NadeoCoreEndpoint, NadeoSwitches } from './nadeo/services.ts'
 export type { PageResponse } from './page-request.ts'
 export type { PresetOverrides } from './preset-overrides.ts'

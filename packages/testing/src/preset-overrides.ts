@@ -8,4 +8,9 @@ export interface PresetOverrides {
   readonly resourceOrigins: readonly string[]
   readonly clientId: string
   readonly clientSecret: string
+  /** Where the provider speaks OpenID Connect. */
+  readonly issuer?: string
+  readonly jwksUri?: string
+  readonly revocationEndpoint?: string
+  readonly deviceAuthorizationEndpoint?: string
 }

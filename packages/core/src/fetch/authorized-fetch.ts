@@ -116,7 +116,7 @@ function send(
   tokens: TokenSet,
   body: FetchBody | null,
 ): Promise<Response> {
-  const headers = bearer.credentials.authorize(call.headers, tokens)
+  const headers = bearer.credentials.authorize(call.headers, tokens, call.url.origin)
   const lean = leanCall(call, headers, body)
   if (lean !== undefined && isNodesFetch(globalThis.fetch)) return leanFetch(bearer.dispatcher, lean)
   const init: FetchOptions = {

@@ -55,7 +55,7 @@ export async function authorizedRequest(
       origin: url.origin,
       path: url.pathname + url.search,
       ...perCall(options),
-      headers: bearer.credentials.authorize(headers, tokens),
+      headers: bearer.credentials.authorize(headers, tokens, url.origin),
       // undici takes any async iterable, though its types name only Node's streams.
       body: bytes as Buffer | null,
     })

@@ -30,7 +30,7 @@ const pairs = new Credentials(
 )
 
 function authorized(credentials: Credentials, own: HeaderRecord, accessToken = 'at'): Record<string, string> {
-  const headers = credentials.authorize(own, tokens(accessToken))
+  const headers = credentials.authorize(own, tokens(accessToken), 'https://api.example')
   const names = headers.filter((_, index) => index % 2 === 0)
   expect(new Set(names).size).toBe(names.length)
   return Object.fromEntries(names.map((name, index) => [name, headers[index * 2 + 1] ?? '']))
@@ -65,7 +65,7 @@ describe('Credentials.authorize', () => {
     'case 55: never sends the token %j, nor repeats it',
     (value) => {
       try {
-        bearer.authorize({}, tokens(value))
+        bearer.authorize({}, tokens(value), 'https://api.example')
         expect.unreachable()
       } catch (error) {
         expect(LatchkeyError.is(error) && error.code).toBe('as_misconfigured')

@@ -1,7 +1,7 @@
 import { LatchkeyError } from '../errors.ts'
 import { printable } from '../log.ts'
 import type { Provider } from '../protocol/provider.ts'
-import { credentialHeaders, fixedResourceHeaders } from '../protocol/resource-headers.ts'
+import { apiKeyHeaders, credentialHeaders, fixedResourceHeaders } from '../protocol/resource-headers.ts'
 import type { TokenSet } from '../protocol/token.ts'
 
 /** Header names in lower case with their values. */
@@ -16,13 +16,16 @@ const alwaysReserved = ['authorization', 'host']
  */
 export class Credentials {
   readonly #provider: Provider
+  readonly #by: 'token' | 'api_key'
   readonly #reserved: ReadonlySet<string>
   readonly #fixed: readonly (readonly [name: string, value: string])[]
 
-  constructor(provider: Provider) {
+  /** @param by what proves who asks. An API key is the client's own, and needs no token. */
+  constructor(provider: Provider, by: 'token' | 'api_key' = 'token') {
     this.#provider = provider
+    this.#by = by
     this.#fixed = Object.entries(fixedResourceHeaders(provider))
-    const own = 'headers' in provider.credentials ? Object.keys(provider.credentials.headers) : []
+    const own = provider.resourceOrigins.flatMap((origin) => Object.keys(this.#proof('', origin)))
     this.#reserved = new Set([...alwaysReserved, ...own.map((name) => name.toLowerCase())])
   }
 
@@ -49,9 +52,9 @@ export class Credentials {
    * Names in lower case, each followed by its value: the preset's fixed headers, over them the caller's own, and the
    * credentials.
    */
-  authorize(own: HeaderRecord, { accessToken }: Pick<TokenSet, 'accessToken'>): string[] {
+  authorize(own: HeaderRecord, { accessToken }: Pick<TokenSet, 'accessToken'>, origin: string): string[] {
     const headers: string[] = []
-    const credentials = credentialHeaders(this.#provider, accessToken)
+    const credentials = this.#proof(accessToken, origin)
     for (const [name, value] of Object.entries(credentials)) {
       if (!isHeaderValue(value)) throw unusableToken(this.#provider.id)
       headers.push(name, value)
@@ -61,6 +64,11 @@ export class Credentials {
     }
     for (const [name, value] of Object.entries(own)) headers.push(name, value)
     return headers
+  }
+
+  #proof(accessToken: string, origin: string): Record<string, string> {
+    if (this.#by === 'api_key') return apiKeyHeaders(this.#provider, origin)
+    return credentialHeaders(this.#provider, accessToken)
   }
 
   #refuse(name: string, values: readonly string[]): void {

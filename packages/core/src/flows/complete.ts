@@ -91,6 +91,7 @@ async function signIn(
     const { account, ended, later } = landing
     return context.sessions.signIn({ current, user, userId, account, kept, completed, ended, later })
   })
+  announceMissingToken(context, redeemed)
   context.events.emit('login', { provider: client.provider.id, accountId: user.id, userId })
   return arrive(signedIn, completed, baseUrl, 'renew')
 }
@@ -119,8 +120,20 @@ async function add(
     context.sessions.add({ current: authority.session, account, ...renews, completed, ended, later }),
   )
   const isNew = !accounts.some((one) => one.subject === subject)
+  announceMissingToken(context, redeemed)
   context.events.emit('link', { provider: client.provider.id, accountId: user.id, userId, isNew })
   return arrive(signedIn, completed, baseUrl)
+}
+
+function announceMissingToken(
+  { events }: FlowContext,
+  { client: { provider }, user, code, requestedScope }: Redeemed,
+): void {
+  const { id, expectsRefreshToken = false } = provider
+  const isAsked = expectsRefreshToken || requestedScope.includes('offline_access')
+  if (isAsked && code.tokens.refreshToken === undefined) {
+    events.emit('refresh_token_missing', { provider: id, accountId: user.id })
+  }
 }
 
 async function landed(landing: Landing, store: () => Promise<SignedIn>): Promise<SignedIn> {

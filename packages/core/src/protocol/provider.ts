@@ -26,6 +26,13 @@ export type ResourceCredentials =
   /** Header pairs; `{access_token}`, `{client_id}` and `{client_secret}` are filled in. */
   | { readonly headers: Readonly<Record<string, string>> }
 
+/** Makes the headers that prove a client without a token: an API key of its own, or its id and secret. */
+export type ApiKeyHeaders = (
+  /** Of the request, one of `resourceOrigins`. */
+  origin: string,
+  client: { readonly clientId: string; readonly clientSecret?: string },
+) => Readonly<Record<string, string>>
+
 /** Where the fields of a token answer stand when the server does not use the names of RFC 6749 §5.1. A dot descends. */
 export interface TokenAnswerFields {
   readonly accessToken: string
@@ -165,9 +172,13 @@ export interface Provider<Id extends string = string> {
   /** Exact origins (scheme, host, port) that may receive the access token. */
   readonly resourceOrigins: readonly string[]
   readonly credentials: ResourceCredentials
+  /** What `application()` sends instead of tokens of the client's own: then none is minted. */
+  readonly apiKeyHeaders?: ApiKeyHeaders
   /** Fixed extra headers of every API request. */
   readonly resourceHeaders: Readonly<Record<string, string>>
 
+  /** What it is asked for includes a refresh token, so that one which does not come is worth saying; beside `offline_access`. */
+  readonly expectsRefreshToken?: boolean
   readonly deadRefresh: readonly DeadRefresh[]
   /** A refresh kills the access token at once, so no caller is served the old one while it runs. */
   readonly refreshEndsAccessToken: boolean

@@ -33,6 +33,13 @@ export function credentialHeaders(
   )
 }
 
+/** The headers that prove the client by itself, without a token. Lower-case names. Secret. */
+export function apiKeyHeaders(provider: Provider, origin: string): Record<string, string> {
+  const { clientId, clientSecret } = provider
+  const client = { clientId, ...(clientSecret === undefined ? {} : { clientSecret }) }
+  return lowerCaseNames(provider.apiKeyHeaders?.(origin, client) ?? {})
+}
+
 function fill(template: string, values: Headers): string {
   return template.replace(
     /\{(access_token|client_id|client_secret)\}/g,

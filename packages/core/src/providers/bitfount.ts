@@ -1,7 +1,16 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { ApiKeyHeaders, ProviderPreset } from '../protocol/provider.ts'
 import { auth0 } from './auth0.ts'
 import type { ProviderOptions } from './define-provider.ts'
 import { checkPresetOptions } from './preset-options.ts'
+
+/** Options of {@link bitfount}. */
+export interface BitfountOptions<Id extends string = 'bitfount'> extends ProviderOptions<Id> {
+  /** For `application('bitfount')`: what Bitfount's own programs take from `BITFOUNT_API_KEY_ID` and `BITFOUNT_API_KEY`. */
+  readonly apiKey?: { readonly id: string; readonly key: string }
+}
+
+const hub = 'https://hub.bitfount.com'
 
 /**
  * Bitfount, an Auth0 tenant whose tokens are for its Hub. Its program is a public client; the client id changes between
@@ -11,9 +20,10 @@ import { checkPresetOptions } from './preset-options.ts'
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
 export function bitfount<const Id extends string = 'bitfount'>(
-  options: ProviderOptions<Id> = {},
+  options: BitfountOptions<Id> = {},
 ): ProviderPreset<Id> {
-  checkPresetOptions('bitfount', options, {})
+  checkPresetOptions('bitfount', options, {}, ['apiKey'])
+  const { apiKey, ...rest } = options
   return auth0<Id>({
     domain: 'auth.bitfount.com',
     audience: 'https://hub.bitfount.com/api',
@@ -31,8 +41,20 @@ export function bitfount<const Id extends string = 'bitfount'>(
         picture: 'picture',
       },
     },
-    resourceOrigins: ['https://hub.bitfount.com', 'https://am.hub.bitfount.com'],
-    ...options,
-    id: options.id ?? ('bitfount' as Id), // without an id, Id is its default
+    resourceOrigins: [hub, 'https://am.hub.bitfount.com'],
+    ...(apiKey !== undefined && { apiKeyHeaders: keyHeaders(apiKey) }),
+    ...rest,
+    id: rest.id ?? ('bitfount' as Id), // without an id, Id is its default
   })
+}
+
+/** The Hub gets the part of the key before its first colon; every other host of Bitfount's gets all of it. */
+function keyHeaders(apiKey: NonNullable<BitfountOptions['apiKey']>): ApiKeyHeaders {
+  const { id, key }: { readonly id: unknown; readonly key: unknown } = apiKey
+  if (typeof id !== 'string' || typeof key !== 'string' || id === '' || key === '') {
+    const message = 'bitfount(): apiKey must be { id, key }, both as text.'
+    throw new LatchkeyError('invalid_options', message, { reason: 'apiKey' })
+  }
+  const [hubKey = ''] = key.split(':', 1)
+  return (origin) => ({ 'x-api-key-id': id, 'x-api-key': origin === hub ? hubKey : key })
 }

@@ -9,6 +9,7 @@ const data: PresetData = {
   clientAuth: { method: 'client_secret_post' },
   pkce: 'supported',
   params: { token_access_type: 'offline' },
+  expectsRefreshToken: true,
   userinfo: {
     endpoint: 'https://api.dropboxapi.com/2/users/get_current_account',
     method: 'POST',

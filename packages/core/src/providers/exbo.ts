@@ -1,6 +1,6 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
+import type { ApiKeyHeaders, ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import { checkPresetOptions, requireOneOf } from './preset-options.ts'
 
 const data: PresetData = {
   name: 'EXBO',
@@ -31,14 +31,31 @@ const data: PresetData = {
   exclusive: true,
 }
 
+/** Options of {@link exbo}. */
+export interface ExboOptions<Id extends string = 'exbo'> extends ProviderOptions<Id> {
+  /**
+   * What `application('exbo')` sends: a token of the client's own, one for the whole cluster, or the client's id and secret
+   * as headers, as the STALCRAFT API takes them too.
+   * @default 'token'
+   */
+  readonly application?: 'token' | 'client_headers'
+}
+
+const clientHeaders: ApiKeyHeaders = (_origin, { clientId, clientSecret = '' }) => ({
+  'client-id': clientId,
+  'client-secret': clientSecret,
+})
+
 /**
- * EXBO (STALCRAFT). A new token set ends all earlier ones of that user; tokens live about a year.
+ * EXBO (STALCRAFT). A new token set ends all earlier ones of that user; tokens live about a year. The API counts requests and
+ * says so in the headers `x-ratelimit-limit`, `-remaining` and `-reset` of each response.
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function exbo<const Id extends string = 'exbo'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('exbo', options, {})
-  return defineProvider(options.id ?? ('exbo' as Id), data, options) // without an id, Id is its default
+export function exbo<const Id extends string = 'exbo'>(options: ExboOptions<Id> = {}): ProviderPreset<Id> {
+  checkPresetOptions('exbo', options, {}, ['application'])
+  const { application = 'token', ...rest } = options
+  requireOneOf('exbo', 'application', application, ['token', 'client_headers'])
+  const headers = application === 'client_headers' ? { apiKeyHeaders: clientHeaders } : {}
+  return defineProvider(rest.id ?? ('exbo' as Id), { ...data, ...headers }, rest) // without an id, Id is its default
 }

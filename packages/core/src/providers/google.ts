@@ -11,6 +11,7 @@ const data: PresetData = {
   pkce: 'required',
   scope: ['openid', 'profile', 'email'],
   params: { access_type: 'offline', prompt: 'consent' },
+  expectsRefreshToken: true,
   resourceOrigins: ['https://www.googleapis.com', 'https://openidconnect.googleapis.com'],
 }
 

@@ -1,7 +1,7 @@
 import { LatchkeyError } from '../errors.ts'
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import { checkPresetOptions, requireOneOf } from './preset-options.ts'
 
 /** An API of Nadeo's, by its name or one of the short ones. */
 export type NadeoAudience = 'NadeoServices' | 'NadeoLiveServices' | 'core' | 'prod' | 'live' | 'meet' | 'club'
@@ -56,7 +56,7 @@ const data: Omit<PresetData, 'name'> = {
 export function nadeo<const Id extends string = 'nadeo'>(options: NadeoOptions<Id>): ProviderPreset<Id> {
   const { account, login, password, userAgent, audience = 'core', ...rest } = options ?? {}
   checkPresetOptions('nadeo', rest, {})
-  requireOneOf('account', account, Object.keys(accountNames))
+  requireOneOf('nadeo', 'account', account, Object.keys(accountNames))
   if (typeof userAgent !== 'string' || userAgent.trim() === '')
     throw invalid('userAgent', "is missing. Nadeo wants project and contact: 'my-app / me@example.com'.")
   const first = audiences.find(({ name, aliases }) => {
@@ -87,11 +87,6 @@ export function nadeo<const Id extends string = 'nadeo'>(options: NadeoOptions<I
     },
     { ...rest, clientId: login, clientSecret: password },
   )
-}
-
-function requireOneOf(option: string, value: unknown, known: readonly string[]): void {
-  if (!known.includes(String(value)))
-    throw invalid(option, `must be ${known.map((one) => `'${one}'`).join(' or ')}.`)
 }
 
 function invalid(option: string, fix: string): LatchkeyError {

@@ -34,7 +34,9 @@ const names: NamesOf<ProviderOptions> = {
   userinfo: true,
   resourceOrigins: true,
   credentials: true,
+  apiKeyHeaders: true,
   resourceHeaders: true,
+  expectsRefreshToken: true,
   deadRefresh: true,
   refreshEndsAccessToken: true,
   exclusive: true,
@@ -51,12 +53,14 @@ const names: NamesOf<ProviderOptions> = {
  *
  * @param preset the function's name.
  * @param required what must be given, and in words what belongs there.
+ * @param own options that this preset has beside those of all.
  * @throws {LatchkeyError} `invalid_options` that names preset, option and fix.
  */
 export function checkPresetOptions(
   preset: string,
   options: unknown,
   required: { readonly [Name in keyof ProviderOptions]?: string },
+  own: readonly string[] = [],
 ): void {
   const needed = Object.keys(required)
   const call = `${preset}({ ${needed.length === 0 ? 'clientId, clientSecret' : needed.join(', ')}, … })`
@@ -66,7 +70,8 @@ export function checkPresetOptions(
       `${preset}() takes its options as one object, but got ${kindOf(options)}. Write ${call}.`,
     )
   }
-  requireKnownKeys<ProviderOptions>(`${preset}()`, options, names)
+  const ownNames = Object.fromEntries(own.map((name) => [name, true] as const))
+  requireKnownKeys<ProviderOptions>(`${preset}()`, options, { ...names, ...ownNames })
   for (const [option, meaning] of Object.entries(required)) {
     const value: unknown = Reflect.get(options, option)
     if (value !== undefined && value !== null) continue
@@ -76,4 +81,11 @@ export function checkPresetOptions(
       { reason: option },
     )
   }
+}
+
+/** @throws {LatchkeyError} `invalid_options`: the option has none of its values. */
+export function requireOneOf(preset: string, option: string, value: unknown, known: readonly string[]): void {
+  if (known.includes(String(value))) return
+  const values = known.map((one) => `'${one}'`).join(' or ')
+  throw new LatchkeyError('invalid_options', `${preset}(): ${option} must be ${values}.`, { reason: option })
 }

@@ -46,7 +46,7 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   battlenet: { pkce: 'support unknown', sendEmptyScope: 'wants the parameter' },
   bitfount: { params: 'audience' },
   discord: { pkce: 'undocumented for clients with a secret' },
-  dropbox: { pkce: 'optional', params: 'offline access' },
+  dropbox: { pkce: 'optional', params: 'offline access', expectsRefreshToken: 'it is asked for' },
   exbo: {
     pkce: 'none documented',
     sendEmptyScope: 'wants the parameter',
@@ -62,7 +62,7 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     deadRefresh: 'bad_refresh_token',
     refreshEndsAccessToken: 'documented',
   },
-  google: { params: 'offline access and consent' },
+  google: { params: 'offline access and consent', expectsRefreshToken: 'it is asked for' },
   keycloak: { tokenAnswer: 'refresh_expires_in' },
   linkedin: { pkce: 'not used' },
   notion: {
@@ -73,6 +73,7 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     resourceHeaders: 'Notion-Version',
   },
   reddit: {
+    expectsRefreshToken: 'it is asked for',
     pkce: 'support unknown',
     params: 'permanent',
     tokenHeaders: 'User-Agent wanted',

@@ -1,6 +1,7 @@
+import { inspect } from 'node:util'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import { exbo, oauth2, oidc, type ProviderPreset, spotify } from './index.ts'
+import { bitfount, exbo, oauth2, oidc, type ProviderPreset, spotify } from './index.ts'
 import { resolveClient } from './resolve-client.ts'
 
 const server = {
@@ -48,6 +49,31 @@ describe('presets', () => {
       resourceOrigins: ['https://eapi.stalcraft.net', 'https://exbo.net'],
       userinfo: { fields: { id: 'id', name: ['display_login', 'login'] } },
     })
+  })
+
+  it('spotify asks for consent each time when it is told to', () => {
+    expect(spotify({ showDialog: true }).params).toEqual({ show_dialog: 'true' })
+    expect(spotify({ showDialog: false }).params).toEqual({})
+    expect(refusal(() => spotify({ showDialog: 'yes' as never })).message).toContain('showDialog')
+  })
+
+  it('exbo and bitfount take keys in the place of application tokens, and show none of them', () => {
+    const headersOf = ({ apiKeyHeaders }: ProviderPreset, origin: string) =>
+      apiKeyHeaders?.(origin, { clientId: 'c', clientSecret: 's' })
+    const keyed = bitfount({ clientId: 'c', apiKey: { id: 'key-id', key: 'hub-part:am-part' } })
+    expect(headersOf(exbo({ application: 'client_headers' }), 'https://eapi.stalcraft.net')).toEqual({
+      'client-id': 'c',
+      'client-secret': 's',
+    })
+    expect(headersOf(keyed, 'https://hub.bitfount.com')).toEqual({
+      'x-api-key-id': 'key-id',
+      'x-api-key': 'hub-part',
+    })
+    expect(headersOf(keyed, 'https://am.hub.bitfount.com')).toMatchObject({ 'x-api-key': 'hub-part:am-part' })
+    expect(inspect(keyed) + JSON.stringify(keyed)).not.toMatch(/hub-part|am-part/)
+    expect(exbo().apiKeyHeaders).toBeUndefined()
+    expect(refusal(() => exbo({ application: 'headers' as never })).message).toContain('application')
+    expect(refusal(() => bitfount({ apiKey: { id: 'i' } as never })).message).toContain('{ id, key }')
   })
 
   it('icons are inline SVG without script, style or address', () => {

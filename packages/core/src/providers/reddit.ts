@@ -10,6 +10,7 @@ const data: PresetData = {
   pkce: 'never',
   scope: ['identity'],
   params: { duration: 'permanent' },
+  expectsRefreshToken: true,
   tokenHeaders: { 'user-agent': 'latchkey' },
   resourceHeaders: { 'user-agent': 'latchkey' },
   userinfo: {

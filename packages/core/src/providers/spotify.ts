@@ -1,6 +1,6 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import { checkPresetOptions, requireOneOf } from './preset-options.ts'
 
 /** The scopes of Spotify's Web API. */
 export type SpotifyScope =
@@ -52,14 +52,23 @@ const data: PresetData = {
   redirectUriRule: 'loopback_literal',
 }
 
+/** Options of {@link spotify}. */
+export interface SpotifyOptions<Id extends string = 'spotify'> extends ProviderOptions<Id, SpotifyScope> {
+  /** Asks for consent at each sign-in, so that the user can choose another account. @default false */
+  readonly showDialog?: boolean
+}
+
 /**
  * Spotify. Asks for no scope unless told to.
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
 export function spotify<const Id extends string = 'spotify'>(
-  options: ProviderOptions<Id, SpotifyScope> = {},
+  options: SpotifyOptions<Id> = {},
 ): ProviderPreset<Id> {
-  checkPresetOptions('spotify', options, {})
-  return defineProvider(options.id ?? ('spotify' as Id), data, options) // without an id, Id is its default
+  checkPresetOptions('spotify', options, {}, ['showDialog'])
+  const { showDialog = false, ...rest } = options
+  requireOneOf('spotify', 'showDialog', showDialog, ['true', 'false'])
+  const dialog = String(showDialog) === 'true' ? { params: { show_dialog: 'true' } } : {}
+  return defineProvider(rest.id ?? ('spotify' as Id), { ...data, ...dialog }, rest) // without an id, Id is its default
 }

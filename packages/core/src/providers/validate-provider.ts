@@ -82,6 +82,13 @@ const checks: readonly Check[] = [
   ({ tokenHeaders }) => checkHeaders('tokenHeaders', tokenHeaders),
   ({ resourceHeaders }) => checkHeaders('resourceHeaders', resourceHeaders),
   checkCredentials,
+  ({ apiKeyHeaders }) =>
+    apiKeyHeaders === undefined || typeof apiKeyHeaders === 'function'
+      ? undefined
+      : {
+          option: 'apiKeyHeaders',
+          fix: `must be a function that returns headers, not ${kindOf(apiKeyHeaders)}.`,
+        },
   ({ idTokenAlgorithms }) =>
     isTextList(idTokenAlgorithms) && idTokenAlgorithms.every((algorithm) => knownAlgorithms.test(algorithm))
       ? undefined

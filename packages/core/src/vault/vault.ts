@@ -8,6 +8,7 @@ import { LruMap } from '../store/lru-map.ts'
 import type { GrantRef, Store, VersionedRecord } from '../store/store.ts'
 import { GrantCodec } from './codec.ts'
 import { EarlyRead } from './early-read.ts'
+import { ExpiryNotices } from './expiry-notices.ts'
 import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
 import { GrantRecords, type OpenedGrant } from './grant-records.ts'
 import { HeldCommits } from './held-commits.ts'
@@ -79,6 +80,7 @@ export class Vault {
       codec: this.#codec,
       held: this.#held,
       refusals: new Refusals(clock),
+      notices: new ExpiryNotices(store.usedMarkers, clock, events),
       clock,
       events,
       log,

@@ -66,6 +66,7 @@ function pendingRequest(query: URLSearchParams, redirectUri: string): PendingReq
     state: query.get('state') ?? undefined,
     challenge: query.get('code_challenge') ?? undefined,
     nonce: query.get('nonce') ?? undefined,
+    audience: query.get('audience') ?? undefined,
     formPost: query.get('response_mode') === 'form_post',
   }
 }
@@ -90,7 +91,7 @@ function problemOf(query: URLSearchParams, state: ServerState): Record<string, s
 
 function approve(state: ServerState, pending: PendingRequest, userId: string): Reply {
   const code = state.marks.mint('code', 'code_')
-  const { clientId, redirectUri, challenge, nonce } = pending
+  const { clientId, redirectUri, challenge, nonce, audience } = pending
   const scope = state.policy.grantedScope?.(pending.scope) ?? pending.scope
   const { id } = state.user(userId)
   const issued = {
@@ -98,6 +99,7 @@ function approve(state: ServerState, pending: PendingRequest, userId: string): R
     redirectUri,
     challenge,
     nonce,
+    audience,
     scope,
     userId: id,
     issuedAt: state.now(),

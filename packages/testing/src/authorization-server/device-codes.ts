@@ -6,6 +6,8 @@ import type { DevicePollError, Policy } from './policy.ts'
 export interface PendingDevice {
   readonly clientId: string
   readonly scope: readonly string[]
+  /** What the request named as `audience`. */
+  readonly audience: string | undefined
   readonly deviceCode: string
   /** What the person types, such as `WDJB-MJHT`. */
   readonly userCode: string
@@ -45,10 +47,11 @@ export class DeviceCodes {
   }
 
   /** A new device that waits. */
-  open(clientId: string, scope: readonly string[]): PendingDevice {
+  open(clientId: string, scope: readonly string[], audience?: string): PendingDevice {
     const device: PendingDevice = {
       clientId,
       scope,
+      audience,
       deviceCode: this.#marks.mint('device_code', 'dc_'),
       userCode: `${fourLetters()}-${fourLetters()}`,
       expiresAt: this.#now() + this.#policy.deviceCodeLifetimeSeconds,

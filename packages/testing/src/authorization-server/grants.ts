@@ -14,7 +14,7 @@ export interface LiveGrant {
   /** The newest access token that would be accepted now. */
   readonly accessToken: string | undefined
   readonly scope: readonly string[]
-  /** What a client credentials request named as `audience`. */
+  /** What the request named as `audience`. */
   readonly audience: string | undefined
   /** Epoch seconds. */
   readonly authorizedAt: number

@@ -21,6 +21,8 @@ export interface TokensOptions {
   readonly scope?: readonly string[]
   /** The access token ended a minute ago; the refresh token is alive. @default false */
   readonly expired?: boolean
+  /** The API that the access token is for, where the provider makes a difference (Auth0). */
+  readonly audience?: string
 }
 
 const ENDED_SECONDS_AGO = 60
@@ -31,7 +33,7 @@ const ENDED_SECONDS_AGO = 60
  * @throws Error that names the users when none or several are meant
  */
 export function issueTokens(state: ServerState, userName: string, options: TokensOptions): IssuedTokens {
-  const { scope = [], expired = false } = options
+  const { scope = [], expired = false, audience } = options
   const user = userNamed(userName, state.users)
   const lifetimeSeconds = state.policy.accessTokenLifetimeSeconds
   const now = Math.floor(state.now())
@@ -41,6 +43,7 @@ export function issueTokens(state: ServerState, userName: string, options: Token
     userId: user.id,
     scope,
     nonce: undefined,
+    ...(audience === undefined ? {} : { audience }),
     authorizedAt,
     isPublic: false,
     isBound: false,

@@ -17,10 +17,10 @@ export interface Endpoints {
   readonly verification: string
 }
 
-/** The endpoint URLs. One that the server lacks is an address that answers 404. */
-export function endpointsOf(state: ServerState): Endpoints {
+/** The endpoint URLs, by default as the server is reached here. One that the server lacks is an address that answers 404. */
+export function endpointsOf(state: ServerState, origin: string = state.origin): Endpoints {
   const { paths } = state.dialect
-  const at = (path: string | undefined): string => state.origin + (path ?? '/absent')
+  const at = (path: string | undefined): string => origin + (path ?? '/absent')
   return {
     authorization: at(paths.authorization),
     token: at(paths.token),
@@ -35,7 +35,7 @@ export function endpointsOf(state: ServerState): Endpoints {
 
 /** `GET /.well-known/openid-configuration`. */
 export function discovery(state: ServerState): Reply {
-  const endpoints = endpointsOf(state)
+  const endpoints = endpointsOf(state, state.publicOrigin)
   const supportsIss = state.policy.advertisesResponseIss
   return json(200, {
     issuer: state.issuer,

@@ -58,7 +58,7 @@ export interface Policy {
   /** `required` refuses a request without S256 challenge; `optional` checks it when sent; `ignored` never. @default 'optional' */
   pkce: 'required' | 'optional' | 'ignored'
   /** Status of `invalid_client` without Basic credentials; with them it is 401. @default 401 */
-  invalidClientStatus: 400 | 401
+  invalidClientStatus: 400 | 401 | 403
   /** How Basic credentials are read: form-decoded (RFC 6749 §2.3.1), raw, or either. @default 'either' */
   basicDecoding: 'form' | 'raw' | 'either'
   /** `iss` of the authorization response (RFC 9207): the issuer, none, or these values, repeated when several. @default 'issuer' with `oidc`, else 'none' */

@@ -77,11 +77,12 @@ export class AuthorizationServer {
     })
   }
 
-  /** Starts to listen. */
-  async listen(port?: number, issuerPath = ''): Promise<void> {
+  /** Starts to listen. @param publicOrigin what it calls itself; absent: where it listens. */
+  async listen(port?: number, issuerPath = '', publicOrigin?: string): Promise<void> {
     await this.#server.listen(port)
     this.#state.origin = this.#server.origin
-    this.#state.issuer = this.#server.origin + issuerPath
+    this.#state.publicOrigin = publicOrigin ?? this.#server.origin
+    this.#state.issuer = this.#state.publicOrigin + issuerPath
   }
 
   /** `http://127.0.0.1:<port>`. */

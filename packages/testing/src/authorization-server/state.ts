@@ -19,6 +19,8 @@ export interface IssuedCode {
   readonly scope: readonly string[]
   readonly challenge: string | undefined
   readonly nonce: string | undefined
+  /** What the request named as `audience`. */
+  readonly audience: string | undefined
   readonly issuedAt: number
   /** The grant that it was exchanged for. */
   grantId?: string
@@ -33,6 +35,8 @@ export interface PendingRequest {
   readonly state: string | undefined
   readonly challenge: string | undefined
   readonly nonce: string | undefined
+  /** What the request named as `audience`. */
+  readonly audience: string | undefined
   readonly formPost: boolean
 }
 
@@ -76,8 +80,10 @@ export class ServerState {
   }
   /** Set once the server listens. */
   issuer = ''
-  /** Set once the server listens. */
+  /** Where it listens. Set once it does. */
   origin = ''
+  /** What it calls itself in the addresses that it tells. Set once the server listens. */
+  publicOrigin = ''
 
   /** Registers the client secrets with the marks. */
   constructor(options: ServerStateOptions) {

@@ -77,9 +77,10 @@ function byCode(
     caller.method === 'none' && caller.client.clientSecret !== undefined && code.challenge === undefined
   const wrong = unproved ? 'Neither secret nor PKCE' : verifierProblem(code, form.get('code_verifier'), state)
   if (wrong !== undefined) return invalidGrant(wrong)
-  const { clientId, userId, scope, nonce, issuedAt: authorizedAt } = code
+  const { clientId, userId, scope, nonce, audience, issuedAt: authorizedAt } = code
   const isPublic = caller.method === 'none'
-  const from = { clientId, userId, scope, nonce, authorizedAt, isPublic, isBound: true }
+  const named = audience === undefined ? {} : { audience }
+  const from = { clientId, userId, scope, nonce, authorizedAt, isPublic, isBound: true, ...named }
   const grant = state.grants.open(from)
   code.grantId = grant.id
   return { grant, grantType: 'authorization_code', refreshToken: firstRefreshToken(grant, state), scope }
@@ -97,7 +98,7 @@ function byDeviceCode(
     return { status, error, description: `The device gets no tokens: ${error}` }
   }
   const { device, userId, authorizedAt } = polled
-  const { clientId } = device
+  const { clientId, audience } = device
   const scope = state.policy.grantedScope?.(device.scope) ?? device.scope
   const isPublic = caller.method === 'none'
   const grant = state.grants.open({
@@ -108,6 +109,7 @@ function byDeviceCode(
     authorizedAt,
     isPublic,
     isBound: true,
+    ...(audience === undefined ? {} : { audience }),
   })
   return { grant, grantType: 'device_code', refreshToken: firstRefreshToken(grant, state), scope }
 }
@@ -220,6 +222,7 @@ function makeIdToken(
   const now = Math.floor(state.now())
   const claims = {
     ...state.dialect.userinfo(state.user(grant.userId ?? ''), grant),
+    ...state.dialect.idTokenClaims?.(state.user(grant.userId ?? '')),
     iss: state.issuer,
     aud: grant.clientId,
     iat: now,

@@ -30,6 +30,29 @@ export async function startNadeo(options: NadeoEmulatorOptions = {}): Promise<Na
   return emulator
 }
 
+/** One audience of {@link NadeoOverrides}. */
+interface NadeoAudienceOverride {
+  readonly name: string
+  readonly aliases: readonly string[]
+  readonly resourceOrigins: readonly string[]
+}
+
+/** The options of a client's Nadeo preset that lead it to an emulator. */
+export interface NadeoOverrides {
+  readonly clientLogin: {
+    readonly login: {
+      readonly endpoint: string
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: Readonly<Record<string, string>>
+    }
+    readonly refresh: { readonly endpoint: string; readonly headers: Readonly<Record<string, string>> }
+    readonly audiences: readonly [NadeoAudienceOverride, ...NadeoAudienceOverride[]]
+  }
+  readonly resourceOrigins: readonly string[]
+  readonly login: string
+  readonly password: string
+}
+
 /** An emulated Nadeo: no OAuth server, but a login that gives a token for each audience. */
 export class NadeoEmulator {
   /** Login, refresh and the core API. */
@@ -90,6 +113,35 @@ export class NadeoEmulator {
     return account === undefined
       ? {}
       : { NADEO_CLIENT_ID: account.login, NADEO_CLIENT_SECRET: account.password }
+  }
+
+  /** What leads a Nadeo preset here, beside its own options, for an application that does not take a dispatcher. */
+  get presetOverrides(): NadeoOverrides {
+    const { NADEO_CLIENT_ID: login = '', NADEO_CLIENT_SECRET: password = '' } = this.environment
+    const core = { name: 'NadeoServices', aliases: ['core', 'prod'], resourceOrigins: [this.core.origin] }
+    const live = {
+      name: 'NadeoLiveServices',
+      aliases: ['live', 'meet', 'club'],
+      resourceOrigins: [this.live.origin, this.meet.origin],
+    }
+    const tokens = `${this.core.origin}/v2/authentication/token`
+    return {
+      clientLogin: {
+        login: {
+          endpoint: `${tokens}/basic`,
+          headers: { authorization: 'Basic {basic}' },
+          body: { audience: '{audience}' },
+        },
+        refresh: {
+          endpoint: `${tokens}/refresh`,
+          headers: { authorization: 'nadeo_v1 t={refresh_token}' },
+        },
+        audiences: [core, live],
+      },
+      resourceOrigins: [this.core.origin, this.live.origin, this.meet.origin],
+      login,
+      password,
+    }
   }
 
   /** Makes access or refresh tokens be refused: those of one account, or all. */
