@@ -30,6 +30,13 @@ export interface SealBinding {
   readonly version?: string
 }
 
+/** Seals and opens records. */
+export interface RecordSealer {
+  seal(binding: SealBinding, plaintext: Uint8Array): Uint8Array
+  /** @throws {SealError} */
+  open(binding: SealBinding, sealed: Uint8Array): Uint8Array
+}
+
 const format = 1
 const keyIdLength = 4
 const saltLength = 16
@@ -51,7 +58,7 @@ const overhead = headerLength + saltLength + nonceLength + tagLength
  *
  * @see RFC 5869, NIST SP 800-38D §8 and §8.3
  */
-export class Sealer {
+export class Sealer implements RecordSealer {
   readonly #keys: readonly SecretKey[]
 
   /** @param secrets first the one that seals; at least one. */

@@ -1,11 +1,7 @@
 import { digest } from '../crypto/digest.ts'
-import { LatchkeyError } from '../errors.ts'
 import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
-import { authorizedFetch } from '../fetch/authorized-fetch.ts'
-import { authorizedRequest } from '../fetch/authorized-request.ts'
-import { Credentials } from '../fetch/credentials.ts'
+import { keyedAccess } from '../fetch/keyed-access.ts'
 import { type ResourceServer, resourceServerOf } from '../fetch/resource-server.ts'
-import type { TokenBearer } from '../fetch/token-bearer.ts'
 import { requireClient } from '../flows/require-client.ts'
 import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
@@ -13,7 +9,6 @@ import { invalidOption } from '../options/invalid-option.ts'
 import { audienceOf } from '../protocol/audience.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
-import type { TokenSet } from '../protocol/token.ts'
 import type { Dispatcher } from '../transport/undici.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ApplicationSource, explained, type Mint } from './application-source.ts'
@@ -75,7 +70,7 @@ export class Applications {
     const client = await requireClient(clients, id)
     const { provider } = client
     const { mint, resourceServer } = mintAt(provider, wanted)
-    if (provider.apiKeyHeaders !== undefined) return keyedAccess(provider, resourceServer, dispatcher)
+    if (provider.apiKeyHeaders !== undefined) return keyedAccess(provider, dispatcher)
     const handle = {
       ref: { slot: slotOf(client, mint), id: applicationGrantId },
       client: new ApplicationSource(client, mint),
@@ -92,30 +87,6 @@ export class Applications {
     return new AuthorizedAccess({ vault: { fresh }, handle, dispatcher, ...resourceServer })
   }
 }
-
-/** Access by an API key: nothing is minted, stored or refreshed. */
-function keyedAccess(provider: Provider, { origins }: ResourceServer, dispatcher: Dispatcher): ApiAccess {
-  const bearer: TokenBearer = {
-    origins,
-    credentials: new Credentials(provider, 'api_key'),
-    dispatcher,
-    fresh: async () => noToken,
-  }
-  return {
-    fetch: (input, init) => authorizedFetch(bearer, input, init),
-    request: (url, options) => authorizedRequest(bearer, url, options),
-    accessToken: async () => {
-      const { id, name } = provider
-      throw new LatchkeyError(
-        'not_supported',
-        `${name} is called with an API key here, so there is no access token to hand out. Use application('${id}').fetch.`,
-        { provider: id, reason: 'api_key' },
-      )
-    },
-  }
-}
-
-const noToken: TokenSet = { accessToken: '', tokenType: '', receivedAt: 0, scope: [] }
 
 /**
  * Where the token of a mint lies. Where a new token kills the one before, all that is the same client shares one; else

@@ -52,6 +52,11 @@ export async function signIn(store: Store, sessionVersion = 's1', grantVersion =
   assert.equal(outcome.outcome, 'written')
 }
 
+/** Stores the grant of `ref`, as one that no session brings. */
+export async function stored({ grants }: Pick<Store, 'grants'>, version = 'g1'): Promise<void> {
+  assertRecord(await grants.create(ref, record(version), lasting), record(version))
+}
+
 /** Names a check. */
 export function check(name: string, run: (underTest: StoreUnderTest) => Promise<void>): StoreCheck {
   return { name, run }

@@ -7,6 +7,9 @@ import { userChecks } from './user-checks.ts'
 
 export type { StoreCheck, StoreUnderTest } from './check.ts'
 
+/** What a store of grants and leases alone must do, as a program's own on disk is. */
+export const grantContract: readonly StoreCheck[] = [...grantChecks, ...leaseChecks]
+
 /** Everything a store must do, by name. Run each check on a fresh store. */
 export const storeContract: readonly StoreCheck[] = [
   ...sessionChecks,

@@ -1,29 +1,29 @@
 import assert from 'node:assert/strict'
-import { assertRecord, attempt, check, lasting, record, ref, type StoreCheck, signIn } from './check.ts'
+import { assertRecord, attempt, check, lasting, record, ref, type StoreCheck, stored } from './check.ts'
 import type { Attempt } from './store.ts'
 
 /** What every grant store must do. */
 export const grantChecks: readonly StoreCheck[] = [
   check('grants: commit replaces exactly the expected version', async ({ store }) => {
-    await signIn(store)
+    await stored(store)
     assert.equal(await store.grants.commit(ref, 'other', record('g2')), 'moved')
     assertRecord(await store.grants.read(ref), record('g1'))
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'committed')
     assertRecord(await store.grants.read(ref), record('g2'))
   }),
   check('grants: a commit sent again answers the same', async ({ store }) => {
-    await signIn(store)
+    await stored(store)
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'committed')
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'committed')
   }),
   check('grants: a commit over a deleted grant answers gone and revives nothing', async ({ store }) => {
-    await signIn(store)
+    await stored(store)
     assert.equal(await store.grants.delete(ref, 'g1'), 'deleted')
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'gone')
     assert.equal(await store.grants.read(ref), undefined)
   }),
   check('grants: delete takes attempt and lease along, and answers the same again', async ({ store }) => {
-    await signIn(store)
+    await stored(store)
     await store.leases.take(ref, 'me', lasting)
     await store.leases.writeAttempt(ref, attempt('me', 'g1'), lasting)
     for (let turn = 0; turn < 2; turn += 1) {
@@ -33,7 +33,7 @@ export const grantChecks: readonly StoreCheck[] = [
     }
   }),
   check('grants: delete leaves another version than the expected one alone', async ({ store }) => {
-    await signIn(store)
+    await stored(store)
     await store.leases.take(ref, 'me', lasting)
     await store.grants.commit(ref, 'g1', record('g2'))
     assert.equal(await store.grants.delete(ref, 'g1'), 'moved')
@@ -42,21 +42,14 @@ export const grantChecks: readonly StoreCheck[] = [
     assert.equal(observed.leaseOwner, 'me')
   }),
   check('grants: a deleted and re-made grant is not what the old writer expects', async ({ store }) => {
-    await signIn(store)
-    await store.sessions.delete(ref.slot, 's1', [ref.id])
-    await signIn(store, 's9', 'g9')
+    await stored(store)
+    await store.grants.delete(ref, 'g1')
+    await stored(store, 'g9')
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'moved')
     assertRecord(await store.grants.read(ref), record('g9'))
   }),
   check('grants: commit keeps the time to live', async ({ store, advance }) => {
-    const putGrants = [{ id: ref.id, record: record('g1'), ttlSeconds: 3 }]
-    await store.sessions.write(ref.slot, {
-      expectedVersion: undefined,
-      record: record('s1'),
-      ttlSeconds: lasting,
-      putGrants,
-      deleteGrants: [],
-    })
+    await store.grants.create(ref, record('g1'), 3)
     await advance(2)
     assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'committed')
     await advance(2)

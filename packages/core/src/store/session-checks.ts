@@ -13,6 +13,16 @@ import {
 
 /** What every session store must do. */
 export const sessionChecks: readonly StoreCheck[] = [
+  check(
+    'sessions: a grant that a session brought is changed and deleted like any other',
+    async ({ store }) => {
+      await signIn(store)
+      assertRecord(await store.grants.read(ref), record('g1'))
+      assert.equal(await store.grants.commit(ref, 'g1', record('g2')), 'committed')
+      assert.equal(await store.grants.delete(ref, 'g2'), 'deleted')
+      assert.equal(await store.grants.read(ref), undefined)
+    },
+  ),
   check('sessions: an unknown locator reads as absent', async ({ store }) => {
     assert.equal(await store.sessions.read('nobody', 10), undefined)
   }),

@@ -1,5 +1,5 @@
 import { randomId } from '../crypto/random.ts'
-import { SealError, type Sealer } from '../crypto/seal.ts'
+import { type RecordSealer, SealError } from '../crypto/seal.ts'
 import { list, number, object, sealedObject, text } from '../crypto/sealed-json.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { GrantRef, VersionedRecord } from '../store/store.ts'
@@ -10,9 +10,9 @@ const schema = 1
 
 /** Turns grants into sealed records and back: the only place where tokens are serialised. */
 export class GrantCodec {
-  readonly #sealer: Sealer
+  readonly #sealer: RecordSealer
 
-  constructor(sealer: Sealer) {
+  constructor(sealer: RecordSealer) {
     this.#sealer = sealer
   }
 

@@ -1,5 +1,5 @@
 import { type Clock, Deadline, sleep } from '../clock.ts'
-import type { Sealer } from '../crypto/seal.ts'
+import type { RecordSealer } from '../crypto/seal.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Logger } from '../log.ts'
@@ -35,7 +35,7 @@ type WhenTaken = 'wait' | 'leave_it_to_them'
 export interface VaultParts {
   /** Guarded: every failure of it is `store_unavailable`. */
   readonly store: Store
-  readonly sealer: Sealer
+  readonly sealer: RecordSealer
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger

@@ -1,0 +1,234 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { memoryStore, type VersionedRecord } from '@latchkey/core'
+import { grantContract } from '@latchkey/core/store-contract'
+import { TestClock } from '@latchkey/testing'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type DiskStore, diskStore } from './disk-store.ts'
+import { thisProcess } from './process-id.ts'
+
+const folders: string[] = []
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+function newFolder(): string {
+  const folder = join(mkdtempSync(join(tmpdir(), 'latchkey-disk-')), 'latchkey')
+  folders.push(dirname(folder))
+  return folder
+}
+
+function storeIn(folder = newFolder(), clock = new TestClock({ frozen: true, startAt: 1_800_000_000 })) {
+  const warnings: string[] = []
+  const warn = (_fields: object, message: string): void => void warnings.push(message)
+  const store = diskStore({ folder, clock, logger: { debug() {}, info() {}, warn, error: warn } })
+  return { store, clock, folder, warnings }
+}
+
+const ref = { slot: 'spotify', id: 'default' }
+const record = (version: string): VersionedRecord => ({ version, sealed: Buffer.from(`{"of":"${version}"}`) })
+const about = { provider: 'spotify', clientId: 'c', profile: 'default', identity: 'i', scope: [] }
+const put = (store: DiskStore): Promise<void> => store.put(ref, record('g1'), 1_000, about)
+const fileOf = (folder: string): string => join(folder, 'spotify', 'default.json')
+
+describe('the contract of grants and leases', () => {
+  it.each(grantContract.map((check) => [check.name, check] as const))('%s', async (_name, { run }) => {
+    const { store, clock } = storeIn()
+    const { grants, leases } = store
+    await run({
+      store: { ...memoryStore({ clock }), grants, leases },
+      advance: (seconds) => clock.advance(seconds),
+    })
+  })
+})
+
+describe('case 93: the token file', () => {
+  it('is made for its owner alone, whatever the umask', async () => {
+    const before = process.umask(0)
+    try {
+      const { store, folder } = storeIn()
+      await put(store)
+      const modes = [folder, join(folder, 'spotify'), fileOf(folder)].map(
+        (path) => statSync(path).mode & 0o777,
+      )
+      expect(modes).toEqual([0o700, 0o700, 0o600])
+    } finally {
+      process.umask(before)
+    }
+  })
+
+  it.each([
+    ['others may read it', (path: string) => chmodSync(path, 0o640), /chmod 600/],
+    [
+      'it is a link',
+      (path: string) => {
+        writeFileSync(`${path}.real`, readFileSync(path), { mode: 0o600 })
+        rmSync(path)
+        symlinkSync(`${path}.real`, path)
+      },
+      /must not be a link/,
+    ],
+    ['it has a second name', (path: string) => linkSync(path, `${path}.second`), /hard link/],
+    [
+      'it is a pipe',
+      (path: string) => {
+        rmSync(path)
+        execFileSync('mkfifo', ['-m', '600', path])
+      },
+      /plain file/,
+    ],
+    [
+      'it is a folder',
+      (path: string) => {
+        rmSync(path)
+        mkdirSync(path, { mode: 0o700 })
+      },
+      /plain file|cannot be read/,
+    ],
+  ])('is refused where %s', async (_what, spoil, message) => {
+    const { store, folder } = storeIn()
+    await put(store)
+    spoil(fileOf(folder))
+    const refusal = expect.objectContaining({
+      code: 'store_unavailable',
+      message: expect.stringMatching(message),
+    })
+    await expect(store.grants.read(ref)).rejects.toEqual(refusal)
+    await expect(store.grants.commit(ref, 'g1', record('g2'))).rejects.toEqual(refusal)
+  })
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'is refused where it, or its folder, belongs to another user',
+    async () => {
+      for (const path of [fileOf, dirname] as const) {
+        const { store, folder } = storeIn()
+        await put(store)
+        execFileSync('chown', ['65534', path === fileOf ? fileOf(folder) : folder])
+        await expect(put(store)).rejects.toThrow(/belongs to another user/)
+      }
+    },
+  )
+
+  it.each([
+    ['open to others', (folder: string) => chmodSync(folder, 0o755), /chmod 700/],
+    [
+      'a link',
+      (folder: string) => {
+        mkdirSync(`${folder}-real`, { mode: 0o700 })
+        rmSync(folder, { recursive: true })
+        symlinkSync(`${folder}-real`, folder)
+      },
+      /not a link/,
+    ],
+  ])('is not written into a folder that is %s', async (_what, spoil, message) => {
+    const { store, folder } = storeIn()
+    await put(store)
+    spoil(folder)
+    await expect(put(store)).rejects.toThrow(message)
+  })
+
+  it('is left as it was when the disk is full, and nothing else stays behind', async () => {
+    const { store, folder } = storeIn()
+    await put(store)
+    const before = readFileSync(fileOf(folder))
+    const blocks = process.platform === 'linux'
+    if (!blocks) return
+    // A process that may write no more than a few blocks gets the same refusal as on a full disk, with another name.
+    const program = `
+      import { diskStore } from '${new URL('./disk-store.ts', import.meta.url).href}'
+      process.on('SIGXFSZ', () => {})
+      const store = diskStore({ folder: ${JSON.stringify(folder)}, logger: { debug() {}, info() {}, warn() {}, error() {} } })
+      const sealed = Buffer.alloc(400_000, 'x')
+      await store.put(${JSON.stringify(ref)}, { version: 'big', sealed }, 1000, ${JSON.stringify(about)})
+        .then(() => console.log('written'), (error) => console.log(error.message))`
+    const run = `ulimit -f 100; exec "${process.execPath}" --conditions=@latchkey/source --input-type=module -e "$PROGRAM"`
+    const said = execFileSync('bash', ['-c', run], {
+      env: { ...process.env, PROGRAM: program },
+      encoding: 'utf8',
+    })
+    expect(said).toMatch(/cannot be written \(EFBIG\)/)
+    expect(readFileSync(fileOf(folder))).toEqual(before)
+    expect(readdirSync(join(folder, 'spotify')).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  it.each(['', 'no JSON', '[]', '{"format":1,"grant":{"version":1}}', '{"format":1,'])(
+    'is put aside and said where it holds %j, and the account counts as signed out',
+    async (text) => {
+      const { store, folder, warnings } = storeIn()
+      await put(store)
+      writeFileSync(fileOf(folder), text)
+      expect(await store.grants.read(ref)).toBeUndefined()
+      await put(store)
+      expect((await store.grants.read(ref))?.version).toBe('g1')
+      const aside = readdirSync(join(folder, 'spotify')).filter((name) => name.includes('.corrupt-'))
+      expect(aside).toHaveLength(1)
+      expect(readFileSync(join(folder, 'spotify', aside[0] ?? ''), 'utf8')).toBe(text)
+      expect(warnings).toEqual([expect.stringContaining(aside[0] ?? '?')])
+    },
+  )
+
+  it('of a newer version is left alone', async () => {
+    const { store, folder } = storeIn()
+    await put(store)
+    writeFileSync(fileOf(folder), '{"format":2}')
+    await expect(put(store)).rejects.toThrow(/newer version/)
+    expect(readFileSync(fileOf(folder), 'utf8')).toBe('{"format":2}')
+  })
+})
+
+describe('a lease on disk', () => {
+  const foreign = (change: object): string =>
+    JSON.stringify({
+      format: 1,
+      lease: { owner: 'other', process: { ...thisProcess, ...change }, expiresAt: 2_000_000_000 },
+    })
+
+  it.each([
+    ['a process that has ended', { pid: 2 ** 22 + 1 }, true],
+    ['a process of the same pid that began at another time', { startedAt: '1' }, true],
+    [
+      'an earlier start of this machine',
+      { machine: thisProcess.machine.replace(/ \S+ /, ' another-boot ') },
+      true,
+    ],
+    ['a process that runs', {}, false],
+    ['another machine, which nobody can look at', { machine: 'elsewhere boot pid:[1]' }, false],
+  ])('of %s', async (_whose, change, isFree) => {
+    const { store, folder } = storeIn()
+    await put(store)
+    writeFileSync(fileOf(folder), foreign(change))
+    expect(await store.leases.take(ref, 'me', 10)).toBe(isFree)
+  })
+})
+
+describe('accounts()', () => {
+  it('lists what is stored, by provider and profile, and nothing secret', async () => {
+    const { store } = storeIn()
+    expect(await store.accounts()).toEqual([])
+    await put(store)
+    await store.put({ slot: 'exbo', id: 'x' }, record('g'), 100, { ...about, provider: 'exbo' })
+    expect((await store.accounts()).map((one) => one.about.provider)).toEqual(['exbo', 'spotify'])
+    expect(JSON.stringify(await store.accounts())).not.toContain('sealed')
+  })
+
+  it('makes no folder to look into', async () => {
+    const { store, folder } = storeIn()
+    await store.accounts()
+    await store.grants.read(ref)
+    expect(existsSync(folder)).toBe(false)
+  })
+})

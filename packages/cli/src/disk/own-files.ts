@@ -1,0 +1,133 @@
+import { constants } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { LatchkeyError } from '@latchkey/core'
+import { randomId } from '@latchkey/core/terminal'
+
+const folderMode = 0o700
+const fileMode = 0o600
+const othersMay = 0o077
+const isWindows = process.platform === 'win32'
+const largestFile = 1_000_000
+
+/** What is wrong with a file or folder, and what to do about it. The path is named; nothing that stands in it is. */
+export function diskError(problem: string, reason: string): LatchkeyError {
+  return new LatchkeyError('store_unavailable', `${problem} Nothing was changed.`, { reason })
+}
+
+/**
+ * Makes a folder that its owner alone may enter, and those above it that are missing.
+ * @throws {LatchkeyError} `store_unavailable`: it is somebody else's, a link, or open to others.
+ */
+export async function ensureOwnFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: folderMode }).catch((error: unknown) => {
+    throw diskError(`The folder ${path} cannot be made (${codeOf(error)}).`, 'folder')
+  })
+  const stats = await lstat(path)
+  if (!stats.isDirectory()) throw diskError(`${path} must be a folder, not a link or a file.`, 'folder')
+  requireOwn(path, stats)
+  if (!isWindows && (stats.mode & othersMay) !== 0)
+    throw diskError(
+      `Others may enter ${path}, where tokens lie. Close it: chmod 700 '${path}'.`,
+      'folder_mode',
+    )
+}
+
+/**
+ * The text of a file of one's own; `undefined`: there is none. The checks are made on what was opened, so that nothing can
+ * be put in its place between them and the reading.
+ * @throws {LatchkeyError} `store_unavailable`: no plain file, a link, somebody else's, or open to others.
+ */
+export async function readOwnFile(path: string): Promise<string | undefined> {
+  const file = await openOwn(path)
+  if (file === undefined) return undefined
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) throw diskError(`${path} must be a plain file.`, 'file_kind')
+    requireOwn(path, stats)
+    if (!isWindows && stats.nlink > 1)
+      throw diskError(
+        `${path} has a second name (a hard link). Remove it there and sign in again.`,
+        'file_links',
+      )
+    if (!isWindows && (stats.mode & othersMay) !== 0)
+      throw diskError(
+        `Others may read ${path}, which holds tokens. Close it: chmod 600 '${path}'.`,
+        'file_mode',
+      )
+    if (stats.size > largestFile) throw diskError(`${path} is too large to be ours.`, 'file_size')
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Puts a file in the place of another, whole or not at all: a crash, or a disk that is full, leaves the old one.
+ * @throws {LatchkeyError} `store_unavailable`
+ */
+export async function replaceOwnFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomId(128)}.tmp`
+  try {
+    await writeNewFile(draft, text, 'to_disk')
+    await rename(draft, path)
+  } catch (error) {
+    await unlink(draft).catch(() => {})
+    throw diskError(`${path} cannot be written (${codeOf(error)}).`, 'write')
+  }
+  await syncFolder(dirname(path))
+}
+
+/**
+ * Writes a file that is not there yet; `to_disk`: so that it outlives a crash of the machine. Fails with `EEXIST` where one
+ * is, a link too.
+ */
+export async function writeNewFile(path: string, text: string, how?: 'to_disk'): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, fileMode)
+  try {
+    // The umask may have taken more away than wanted, never less.
+    await file.chmod(fileMode)
+    await file.writeFile(text)
+    if (how === 'to_disk') await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** The path of a file below a folder. */
+export function below(folder: string, name: string): string {
+  return join(folder, name)
+}
+
+/** `ENOENT` and the like. */
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
+}
+
+async function openOwn(path: string): Promise<FileHandle | undefined> {
+  try {
+    // Without O_NONBLOCK a pipe would hold the program until somebody writes to it.
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOENT') return undefined
+    if (code === 'ELOOP' || code === 'EMLINK') throw diskError(`${path} must not be a link.`, 'file_kind')
+    throw diskError(`${path} cannot be read (${code}).`, 'read')
+  }
+}
+
+function requireOwn(path: string, { uid }: { readonly uid: number }): void {
+  const own = process.getuid?.()
+  if (own === undefined || uid === own) return
+  throw diskError(`${path} belongs to another user (uid ${uid}).`, 'owner')
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (isWindows) return
+  const folder = await open(path, constants.O_RDONLY)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -1,0 +1,233 @@
+import { LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
+import { digest, OwnAccount } from '@latchkey/core/terminal'
+import { TerminalAccount } from './account.ts'
+import type { AccountAbout } from './disk/account-file.ts'
+import { DiskStore } from './disk/disk-store.ts'
+import { type AccountOptions, profileOf, type SignInOptions, secretsOf } from './options.ts'
+import { byConsole } from './sign-in/by-console.ts'
+import { byDevice } from './sign-in/by-device.ts'
+import { byLoopback } from './sign-in/by-loopback.ts'
+import { promptTexts, type SignInRequest } from './sign-in/request.ts'
+
+/** Longer than any authorization lives unused. */
+const keepSeconds = 5 * 365 * 86_400
+const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as const
+
+/**
+ * The account of the person at the terminal: the stored one where it will do, else after a sign-in.
+ *
+ * ```ts
+ * const account = await signIn({ provider: spotify({ clientId }), via: 'loopback', scope: ['user-top-read'] })
+ * const reply = await account.fetch('https://api.spotify.com/v1/me/top/tracks')
+ * ```
+ *
+ * A stored account will do when it was made for the same server, client and audience, has every scope that is asked for,
+ * can be refreshed, and passes `validate`. Where scope is missing, what was granted is asked for as well.
+ *
+ * @throws {LatchkeyError} `login_required` with `interactive: false`; with `reason: 'expired_token'` nobody agreed in time.
+ * @throws {LatchkeyError} `access_denied`: the person said no. `account_mismatch`: it is not `user`; nothing was stored.
+ * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, `invalid_callback`, `store_unavailable`, `invalid_options`
+ */
+export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
+  requireWay(options.via)
+  const place = placeOf(options)
+  if (place.own.provider.apiKeyHeaders !== undefined) return place.account(undefined)
+  const stored = await storedAbout(place)
+  const wanted = options.scope ?? place.own.provider.scope
+  const granted = stored === undefined ? [] : ((await place.own.status())?.scope ?? [])
+  const account = place.account(stored)
+  const isEnough = stored !== undefined && (await account.missingScopes(...wanted)).length === 0
+  if (isEnough && options.force !== true && (await account.isValid())) return account
+  if (options.interactive === false) {
+    await account.close()
+    throw new LatchkeyError(
+      'login_required',
+      `${place.own.provider.name}: nobody is signed in as "${place.profile}".`,
+      {
+        provider: place.own.provider.id,
+        reason: stored === undefined ? 'signed_out' : 'refused',
+      },
+    )
+  }
+  return place.account(await signInAnew(options, place, [...new Set([...granted, ...wanted])]))
+}
+
+/**
+ * A stored account, for a program that signs nobody in; `undefined`: there is none for this server, client and audience.
+ * Never asks anybody.
+ *
+ * @throws {LatchkeyError} `store_unavailable`, `invalid_options`
+ */
+export async function openAccount(options: AccountOptions): Promise<TerminalAccount | undefined> {
+  const place = placeOf(options)
+  if (place.own.provider.apiKeyHeaders !== undefined) return place.account(undefined)
+  const about = await storedAbout(place)
+  return about === undefined ? undefined : place.account(about)
+}
+
+/** One account, and all that works on it. */
+interface Place {
+  readonly own: OwnAccount
+  readonly store: DiskStore
+  readonly ref: { readonly slot: string; readonly id: string }
+  readonly profile: string
+  readonly audience: string | undefined
+  readonly options: AccountOptions
+  readonly account: (about: AccountAbout | undefined) => TerminalAccount
+}
+
+function placeOf(options: AccountOptions): Place {
+  const { provider, validate, refresh, dispatcher, clock, logger } = options
+  const profile = profileOf(options)
+  const store = options.store ?? new DiskStore({ clock, logger })
+  // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
+  const clientId = provider.clientId ?? process.env[variableOf(provider.id)] ?? ''
+  const ref = { slot: provider.id, id: `${profile}-${digest('client', clientId).slice(0, 12)}` }
+  const own = new OwnAccount({
+    provider,
+    store,
+    ref,
+    secrets: secretsOf(options),
+    refresh,
+    dispatcher,
+    clock,
+    logger,
+  })
+  const audience = options.audience ?? own.provider.params.audience
+  const account = (about: AccountAbout | undefined): TerminalAccount =>
+    new TerminalAccount({ own, provider: own.provider, profile, about, validate })
+  return { own, store, ref, profile, audience, options, account }
+}
+
+function variableOf(id: string): string {
+  return `${id.toUpperCase().replaceAll('-', '_')}_CLIENT_ID`
+}
+
+/** What is stored, if it is of the same server, client and audience. */
+async function storedAbout({
+  own,
+  store,
+  ref,
+  audience,
+  profile,
+  options,
+}: Place): Promise<AccountAbout | undefined> {
+  const { about } = await store.read(ref)
+  if (about === undefined) return undefined
+  const other =
+    about.identity !== own.identity
+      ? 'another server or client'
+      : about.audience !== audience
+        ? 'another audience'
+        : undefined
+  if (other === undefined) return about
+  const { name } = own.provider
+  const message = `The stored tokens of ${name}, profile "${profile}", are for ${other}; they are not used.`
+  if (options.logger !== undefined) options.logger.warn({ event: 'account.binding', reason: other }, message)
+  else console.warn(`latchkey warn: ${message}`)
+  return undefined
+}
+
+async function signInAnew(
+  options: SignInOptions,
+  place: Place,
+  scope: readonly string[],
+): Promise<AccountAbout> {
+  const { own, store, ref, profile, audience } = place
+  const { dispatcher, clock, logger, user } = options
+  const client = new OAuthClient(options.provider, { dispatcher, clock, ...(logger && { logger }) })
+  try {
+    const response = await within(options, (signal) =>
+      ways[options.via](client, requestOf(options, scope, audience, signal)),
+    )
+    const { tokens } = response
+    const whose = await userOf(client, response)
+    if (user !== undefined && whose?.id !== user) {
+      await client.revoke(tokens).catch(() => {})
+      throw new LatchkeyError(
+        'account_mismatch',
+        'Another user signed in than the one that was wanted. Nothing was stored.',
+        {
+          provider: own.provider.id,
+        },
+      )
+    }
+    const about: AccountAbout = {
+      provider: own.provider.id,
+      clientId: own.provider.clientId,
+      profile,
+      identity: own.identity,
+      ...(audience !== undefined && { audience }),
+      scope,
+      ...(whose && { user: whose }),
+    }
+    await store.put(ref, own.record(tokens), keepSeconds, about)
+    return about
+  } finally {
+    await client.close()
+  }
+}
+
+/** Who signed in, where the provider says it. */
+async function userOf(client: OAuthClient, { tokens }: TokenResponse): Promise<AccountAbout['user']> {
+  try {
+    const { id, name } = await client.userinfo(tokens)
+    return { id, ...(name !== undefined && { name }) }
+  } catch (error) {
+    // The tokens are good without it; a mismatch with the ID token is another matter.
+    if (LatchkeyError.is(error) && error.code === 'invalid_callback') throw error
+    return undefined
+  }
+}
+
+/** Ends with the caller's signal, or after the time that is given. */
+async function within(
+  { timeoutSeconds = 300, signal, provider }: SignInOptions,
+  work: (signal: AbortSignal) => Promise<TokenResponse>,
+): Promise<TokenResponse> {
+  if (!(timeoutSeconds > 0 && timeoutSeconds <= 86_400))
+    throw new LatchkeyError('invalid_options', 'The option timeoutSeconds must be seconds up to 86400.', {
+      reason: 'timeoutSeconds',
+    })
+  const timeout = AbortSignal.timeout(timeoutSeconds * 1_000)
+  try {
+    return await work(signal === undefined ? timeout : AbortSignal.any([timeout, signal]))
+  } catch (error) {
+    if (!timeout.aborted || signal?.aborted === true || LatchkeyError.is(error)) throw error
+    throw new LatchkeyError('login_required', `Nobody signed in within ${timeoutSeconds} seconds.`, {
+      provider: provider.id,
+      reason: 'expired_token',
+    })
+  }
+}
+
+function requestOf(
+  options: SignInOptions,
+  scope: readonly string[],
+  audience: string | undefined,
+  signal: AbortSignal,
+): SignInRequest {
+  const { params = {}, loopback = {}, terminal = {}, texts, onPrompt } = options
+  return {
+    scope,
+    audience,
+    params:
+      options.audience === undefined || options.via === 'device'
+        ? params
+        : { ...params, audience: options.audience },
+    signal,
+    loopback,
+    consoleRedirectUri: options.redirectUri ?? 'http://127.0.0.1/callback',
+    texts: { ...promptTexts, ...texts },
+    terminal,
+    openBrowser: options.openBrowser ?? process.stderr.isTTY === true,
+    onPrompt,
+  }
+}
+
+function requireWay(via: unknown): void {
+  if (typeof via === 'string' && Object.hasOwn(ways, via)) return
+  throw new LatchkeyError('invalid_options', `The option via must be 'loopback', 'device' or 'console'.`, {
+    reason: 'via',
+  })
+}
