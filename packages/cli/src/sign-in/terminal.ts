@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { printable } from '@latchkey/core/terminal'
 
 /** Where a person reads and writes. stdout is left to the program's data. */
@@ -28,20 +28,20 @@ export async function ask(
   question: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const lines = createInterface({ input, output })
-  const ended = new Promise<never>((_, reject) => {
-    lines.once('close', () => reject(new Error('The input has ended.')))
-  })
-  ended.catch(() => {})
+  signal.throwIfAborted()
+  const lines = createInterface({ input, output, prompt: question })
+  const stop = (): void => lines.close()
+  signal.addEventListener('abort', stop, { once: true })
   try {
-    for (;;) {
-      const line = await Promise.race([lines.question(question, { signal }), ended])
+    lines.prompt()
+    for await (const line of lines) {
       if (line.trim() !== '') return line.trim()
+      lines.prompt()
     }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
   } finally {
+    signal.removeEventListener('abort', stop)
     lines.close()
   }
+  signal.throwIfAborted()
+  throw new Error('The input has ended.')
 }
