@@ -1,4 +1,4 @@
-import { LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
+import { LatchkeyError, OAuthClient, type ProviderPreset, type TokenResponse } from '@latchkey/core'
 import { digest, OwnAccount } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
@@ -77,11 +77,12 @@ interface Place {
 }
 
 function placeOf(options: AccountOptions): Place {
-  const { provider, validate, refresh, dispatcher, clock, logger } = options
+  const { validate, refresh, dispatcher, clock, logger } = options
+  const provider = clientOf(options.provider)
   const profile = profileOf(options)
   const store = options.store ?? new DiskStore({ clock, logger })
   // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
-  const clientId = provider.clientId ?? process.env[variableOf(provider.id)] ?? ''
+  const clientId = provider.clientId ?? process.env[variableOf(provider.id, 'ID')] ?? ''
   const ref = { slot: provider.id, id: `${profile}-${digest('client', clientId).slice(0, 12)}` }
   const own = new OwnAccount({
     provider,
@@ -99,8 +100,22 @@ function placeOf(options: AccountOptions): Place {
   return { own, store, ref, profile, audience, options, account }
 }
 
-function variableOf(id: string): string {
-  return `${id.toUpperCase().replaceAll('-', '_')}_CLIENT_ID`
+function variableOf(id: string, field: 'ID' | 'SECRET'): string {
+  return `${id.toUpperCase().replaceAll('-', '_')}_CLIENT_${field}`
+}
+
+/**
+ * A program that others can read keeps no secret: where none is configured, the client is a public one, and PKCE is what
+ * proves it (RFC 8252 §8.1 and §8.4).
+ */
+function clientOf(provider: ProviderPreset): ProviderPreset {
+  const { clientAuth, clientSecret = process.env[variableOf(provider.id, 'SECRET')], pkce } = provider
+  const canDoWithout =
+    pkce !== 'never' &&
+    'clientSecret' in clientAuth === false &&
+    clientAuth.method.startsWith('client_secret')
+  if (clientSecret || !canDoWithout) return provider
+  return { ...provider, clientAuth: { method: 'none' }, pkce: 'required' }
 }
 
 /** What is stored, if it is of the same server, client and audience. */
@@ -135,7 +150,7 @@ async function signInAnew(
 ): Promise<AccountAbout> {
   const { own, store, ref, profile, audience } = place
   const { dispatcher, clock, logger, user } = options
-  const client = new OAuthClient(options.provider, { dispatcher, clock, ...(logger && { logger }) })
+  const client = new OAuthClient(clientOf(options.provider), { dispatcher, clock, ...(logger && { logger }) })
   try {
     const response = await within(options, (signal) =>
       ways[options.via](client, requestOf(options, scope, audience, signal)),

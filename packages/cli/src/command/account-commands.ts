@@ -1,0 +1,216 @@
+import { readFile } from 'node:fs/promises'
+import { text as streamText } from 'node:stream/consumers'
+import { LatchkeyError } from '@latchkey/core'
+import { printable } from '@latchkey/core/terminal'
+import { renderUnicodeCompact } from 'uqr'
+import type { TerminalAccount } from '../account.ts'
+import { diskStore } from '../disk/disk-store.ts'
+import type { AccountOptions } from '../options.ts'
+import type { Prompt, SignInWay } from '../sign-in/request.ts'
+import { promptTexts } from '../sign-in/request.ts'
+import { draw, say } from '../sign-in/terminal.ts'
+import { openAccount, signIn } from '../sign-in.ts'
+import type { Arguments } from './arguments.ts'
+import { UsageError } from './failure.ts'
+import { presetOf } from './presets.ts'
+import { showWaiting } from './waiting.ts'
+
+/** What a command prints on stdout: an object for `--json`, a text for people. */
+export interface Report {
+  readonly json: unknown
+  readonly text: string
+  /** @default 0 */
+  readonly exitCode?: number
+}
+
+const defaultTimeoutSeconds = 300
+
+/** `latchkey login`. */
+export async function login(args: Arguments): Promise<Report> {
+  const via = wayOf(args.text('via') ?? 'loopback')
+  const timeoutSeconds = args.number('timeout', 1, 86_400) ?? defaultTimeoutSeconds
+  const shared = await accountOptions(args)
+  let stopWaiting = (): void => {}
+  const scope = args
+    .text('scope')
+    ?.split(/[, ]+/)
+    .filter((one) => one !== '')
+  const port = portsOf(args.text('port'))
+  const [redirectUri, user] = [args.text('redirect-uri'), args.text('user')]
+  const onPrompt = (prompt: Prompt): void => {
+    stopWaiting = prompted(prompt, Date.now() + timeoutSeconds * 1_000)
+  }
+  try {
+    const account = await signIn({
+      ...shared,
+      via,
+      timeoutSeconds,
+      force: args.flag('force'),
+      ...(scope && { scope }),
+      ...(port && { loopback: { port } }),
+      ...(redirectUri && { redirectUri }),
+      ...(user && { user }),
+      ...(args.flag('no-browser') && { openBrowser: false }),
+      // Pasting is a dialogue, which brings its own texts.
+      ...(via !== 'console' && { onPrompt }),
+    })
+    stopWaiting()
+    return described(account, 'Signed in')
+  } finally {
+    stopWaiting()
+  }
+}
+
+/** `latchkey fetch`. The body goes to stdout as it is. */
+export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
+  const [, url, ...more] = args.operands
+  if (url === undefined || more.length > 0) throw new UsageError('latchkey fetch <provider> <url>')
+  const account = await requireAccount(args)
+  const data = args.text('data')
+  const body = data === undefined ? undefined : await dataOf(data)
+  const headers = new Headers()
+  for (const header of args.list('header')) {
+    const colon = header.indexOf(':')
+    if (colon < 1) throw new UsageError(`--header wants <name>:<value>, not "${printable(header)}".`)
+    headers.append(header.slice(0, colon), header.slice(colon + 1).trim())
+  }
+  const method = args.text('method') ?? (body === undefined ? 'GET' : 'POST')
+  const reply = await account.fetch(url, { method, headers, ...(body !== undefined && { body }) })
+  if (args.isJson) {
+    const { status } = reply
+    const json = { status, headers: Object.fromEntries(reply.headers), body: await reply.text() }
+    return { json, text: '', exitCode: reply.ok ? 0 : 1 }
+  }
+  if (!reply.ok) process.stderr.write(`${reply.status} ${printable(reply.statusText)}\n`)
+  process.stdout.write(new Uint8Array(await reply.arrayBuffer()))
+  process.exitCode = reply.ok ? 0 : 1
+  return undefined
+}
+
+/** `latchkey token`. */
+export async function token(args: Arguments): Promise<Report> {
+  const account = await requireAccount(args)
+  const minTtlSeconds = args.number('min-ttl', 0, 86_400) ?? 0
+  const { value } = await account.accessToken({ minTtlSeconds })
+  if (args.flag('print')) return { json: { accessToken: value }, text: value }
+  return described(account, 'Signed in')
+}
+
+/** `latchkey accounts`. */
+export async function accounts(args: Arguments): Promise<Report> {
+  const stored = await storeOf(args).accounts()
+  const json = stored.map(({ about: { provider, profile, clientId, scope, user } }) => ({
+    provider,
+    profile,
+    clientId,
+    scope,
+    user,
+  }))
+  const lines = json.map(({ provider, profile, user, scope }) =>
+    [provider.padEnd(12), profile.padEnd(12), user?.name ?? user?.id ?? 'somebody', scope.join(' ')]
+      .map(printable)
+      .join('  ')
+      .trimEnd(),
+  )
+  return {
+    json,
+    text:
+      lines.length === 0 ? 'Nobody is signed in. Begin with: latchkey login <provider>' : lines.join('\n'),
+  }
+}
+
+/** `latchkey logout`. */
+export async function logout(args: Arguments): Promise<Report> {
+  const account = await requireAccount(args)
+  const { isRevoked } = await account.logout()
+  const rest = isRevoked
+    ? ''
+    : ` ${account.provider} could not be told: remove the program in your account there.`
+  return {
+    json: { provider: account.provider, profile: account.profile, isRevoked },
+    text: `Signed out.${rest}`,
+  }
+}
+
+async function requireAccount(args: Arguments): Promise<TerminalAccount> {
+  const options = await accountOptions(args)
+  const account = await openAccount(options)
+  if (account !== undefined) return account
+  const { id, name } = options.provider
+  throw new LatchkeyError('login_required', `Nobody is signed in at ${name}.`, {
+    provider: id,
+    reason: 'signed_out',
+  })
+}
+
+async function accountOptions(args: Arguments): Promise<AccountOptions> {
+  const [profile, audience] = [args.text('profile'), args.text('audience')]
+  return {
+    provider: await presetOf(args.operands[0], args),
+    store: storeOf(args),
+    ...(profile && { profile }),
+    ...(audience && { audience }),
+  }
+}
+
+function storeOf(args: Arguments): ReturnType<typeof diskStore> {
+  return diskStore({ folder: args.text('folder') ?? process.env.LATCHKEY_FOLDER })
+}
+
+async function described(account: TerminalAccount, what: string): Promise<Report> {
+  const { provider, profile, user } = account
+  const status = await account.status()
+  const whose = user === undefined ? '' : ` as ${user.name ?? user.id}`
+  const left =
+    status?.expiresAt === undefined
+      ? ''
+      : ` The token is good for ${duration(status.expiresAt - Date.now() / 1_000)}.`
+  const until = status?.refreshTokenExpiresAt
+  const end =
+    until === undefined ? '' : ` Sign in again by ${new Date(until * 1_000).toISOString().slice(0, 10)}.`
+  return {
+    json: { provider, profile, user, ...status },
+    text: printable(`${what} at ${provider}${whose}, profile ${profile}.${left}${end}`),
+  }
+}
+
+function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 120) return `${whole} seconds`
+  return whole < 7_200 ? `${Math.round(whole / 60)} minutes` : `${Math.round(whole / 3_600)} hours`
+}
+
+/** Tells the person what to do, and shows that it is waited for. */
+function prompted(prompt: Prompt, until: number): () => void {
+  const { stderr } = process
+  if (prompt.via === 'device') {
+    const { userCode, verificationUri, url, expiresAt } = prompt
+    say({}, promptTexts.device.replaceAll('{code}', userCode).replaceAll('{url}', verificationUri))
+    if (stderr.isTTY) draw({}, renderUnicodeCompact(url))
+    return showWaiting(stderr, 'Waiting for you to agree', Math.min(until, expiresAt * 1_000))
+  }
+  const opened = prompt.isOpened
+    ? 'Your browser shows the sign-in. If it does not, open this address:'
+    : 'Open this address in a browser of this machine:'
+  say({}, `${opened}\n\n  ${prompt.url}\n`)
+  return showWaiting(stderr, 'Waiting for the browser', until)
+}
+
+function wayOf(text: string): SignInWay {
+  if (text === 'loopback' || text === 'device' || text === 'console') return text
+  throw new UsageError(`--via must be loopback, device or console, not "${text}".`)
+}
+
+function portsOf(text: string | undefined): number | readonly [number, number] | undefined {
+  if (text === undefined) return undefined
+  const [from = '', to = from, ...more] = text.split('-')
+  const ports = [Number(from), Number(to)] as const
+  if (more.length > 0 || from === '' || ports.some((port) => !Number.isInteger(port)))
+    throw new UsageError(`--port must be a port, or two of them: 8080-8180, not "${text}".`)
+  return ports
+}
+
+async function dataOf(data: string): Promise<string> {
+  if (data === '@-') return streamText(process.stdin)
+  return data.startsWith('@') ? readFile(data.slice(1), 'utf8') : data
+}
