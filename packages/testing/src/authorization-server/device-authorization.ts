@@ -18,8 +18,9 @@ export async function deviceAuthorization(request: ReceivedRequest, state: Serve
     state.policy
   if (scope.some((one) => knownScopes !== undefined && !knownScopes.includes(one)))
     return state.dialect.problem({ status: 400, error: 'invalid_scope', description: 'Unknown scope' })
-  const { deviceCode, userCode } = state.devices.open(caller.client.clientId, scope)
-  const { verification } = endpointsOf(state)
+  const audience = request.form.get('audience') ?? undefined
+  const { deviceCode, userCode } = state.devices.open({ clientId: caller.client.clientId, scope, audience })
+  const { verification } = endpointsOf(state, request)
   return json(200, {
     device_code: deviceCode,
     user_code: userCode,

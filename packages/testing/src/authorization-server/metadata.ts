@@ -1,3 +1,4 @@
+import type { ReceivedRequest } from '../http/received-request.ts'
 import { json, type Reply } from '../http/reply.ts'
 import type { ServerState } from './state.ts'
 
@@ -17,10 +18,11 @@ export interface Endpoints {
   readonly verification: string
 }
 
-/** The endpoint URLs. One that the server lacks is an address that answers 404. */
-export function endpointsOf(state: ServerState): Endpoints {
+/** The endpoint URLs, at the host that a request named if there is one. One that the server lacks is an address that answers 404. */
+export function endpointsOf(state: ServerState, request?: ReceivedRequest): Endpoints {
   const { paths } = state.dialect
-  const at = (path: string | undefined): string => state.origin + (path ?? '/absent')
+  const { origin } = request === undefined ? state : state.addressAt(request)
+  const at = (path: string | undefined): string => origin + (path ?? '/absent')
   return {
     authorization: at(paths.authorization),
     token: at(paths.token),
@@ -34,11 +36,11 @@ export function endpointsOf(state: ServerState): Endpoints {
 }
 
 /** `GET /.well-known/openid-configuration`. */
-export function discovery(state: ServerState): Reply {
-  const endpoints = endpointsOf(state)
+export function discovery(request: ReceivedRequest, state: ServerState): Reply {
+  const endpoints = endpointsOf(state, request)
   const supportsIss = state.policy.advertisesResponseIss
   return json(200, {
-    issuer: state.issuer,
+    issuer: state.addressAt(request).issuer,
     authorization_endpoint: endpoints.authorization,
     token_endpoint: endpoints.token,
     userinfo_endpoint: endpoints.userinfo,

@@ -53,8 +53,8 @@ export async function startAuthorizationServer(
   if (options.exclusive !== undefined) policy.exclusive = options.exclusive
   if (options.autoApprove !== undefined) policy.autoApprove = options.autoApprove
   const dialect = plainDialect(issuerPath, oidc)
-  const server = new AuthorizationServer({ clients, users, clock, marks, oidc, policy, dialect })
-  await server.listen(port, issuerPath)
+  const server = new AuthorizationServer({ clients, users, clock, marks, oidc, policy, dialect, issuerPath })
+  await server.listen(port)
   return server
 }
 
@@ -78,10 +78,9 @@ export class AuthorizationServer {
   }
 
   /** Starts to listen. */
-  async listen(port?: number, issuerPath = ''): Promise<void> {
+  async listen(port?: number): Promise<void> {
     await this.#server.listen(port)
     this.#state.origin = this.#server.origin
-    this.#state.issuer = this.#server.origin + issuerPath
   }
 
   /** `http://127.0.0.1:<port>`. */
