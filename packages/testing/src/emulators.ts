@@ -1,4 +1,11 @@
 import type { Dispatcher } from 'undici'
+import {
+  type Auth0,
+  type Auth0Options,
+  type BitfountOptions,
+  startAuth0,
+  startBitfount,
+} from './auth0/auth0.ts'
 import type { EmulatedUser } from './authorization-server/client.ts'
 import { TestClock } from './clock.ts'
 import { emulatorDispatcher } from './emulator-dispatcher.ts'
@@ -15,6 +22,8 @@ export interface ProviderEmulators {
   readonly exbo: Exbo
   readonly nadeo: NadeoEmulator
   readonly trackmania: Trackmania
+  readonly auth0: Auth0
+  readonly bitfount: Auth0<undefined>
 }
 
 /** Names of the emulators that `startEmulators` knows. */
@@ -25,6 +34,8 @@ export interface EmulatorClients {
   readonly spotify?: Pick<SpotifyOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly exbo?: Pick<ExboOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly trackmania?: Pick<TrackmaniaOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly auth0?: Pick<Auth0Options, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly bitfount?: Pick<BitfountOptions, 'clientId' | 'redirectUris'>
 }
 
 /** What `startEmulators` starts. */
@@ -39,6 +50,8 @@ export interface EmulatorsOptions<Name extends EmulatorName = EmulatorName> {
   readonly marks?: SecretMarks
   /** Providers that accept this client alone. @default any client, secret and redirect URI: see `policy.acceptsAnyClient` */
   readonly clients?: EmulatorClients
+  /** The tenant of Auth0, and the API that its tokens are for, as the application names them. @default `example.eu.auth0.com`, `https://api.example.com/` */
+  readonly auth0?: Pick<Auth0Options, 'domain' | 'audience'>
 }
 
 /** Running emulators: `emulators.spotify`, `emulators.exbo`, `emulators.nadeo`, and what they share. */
@@ -59,7 +72,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
     names.map(async (name) => {
       const policy = { acceptsAnyClient: name === 'nadeo' || clients[name] === undefined }
       const shared = { clock, marks, policy, ...(users === undefined ? {} : { users }) }
-      return [name, await start(name, shared, clients)] as const
+      return [name, await start(name, shared, options)] as const
     }),
   )
   const group = new EmulatorGroup(
@@ -72,7 +85,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
 }
 
 /** What a group needs of each emulator. */
-type RunningEmulator = Pick<Spotify | Exbo | NadeoEmulator | Trackmania, 'origins' | 'environment' | 'close'>
+type RunningEmulator = Pick<ProviderEmulators[EmulatorName], 'origins' | 'environment' | 'close'>
 
 /** What running emulators share. */
 export class EmulatorGroup {
@@ -119,24 +132,24 @@ export class EmulatorGroup {
 }
 
 type Shared = Pick<SpotifyOptions & ExboOptions, 'clock' | 'marks' | 'users' | 'policy'>
+type Given = Pick<EmulatorsOptions, 'clients' | 'auth0'>
 
 const starters = {
-  spotify: (shared: Shared, clients: EmulatorClients) => startSpotify({ ...shared, ...clients.spotify }),
-  exbo: (shared: Shared, clients: EmulatorClients) => startExbo({ ...shared, ...clients.exbo }),
+  spotify: (shared: Shared, { clients }: Given) => startSpotify({ ...shared, ...clients?.spotify }),
+  exbo: (shared: Shared, { clients }: Given) => startExbo({ ...shared, ...clients?.exbo }),
   nadeo: ({ clock, marks }: Shared) => startNadeo({ ...(clock && { clock }), ...(marks && { marks }) }),
-  trackmania: (shared: Shared, clients: EmulatorClients) =>
-    startTrackmania({ ...shared, ...clients.trackmania }),
+  trackmania: (shared: Shared, { clients }: Given) => startTrackmania({ ...shared, ...clients?.trackmania }),
+  auth0: (shared: Shared, { clients, auth0 }: Given) =>
+    startAuth0({ ...shared, ...auth0, ...clients?.auth0 }),
+  bitfount: (shared: Shared, { clients }: Given) => startBitfount({ ...shared, ...clients?.bitfount }),
 } satisfies Record<EmulatorName, unknown>
 
-const emulatorNames: readonly EmulatorName[] = ['spotify', 'exbo', 'nadeo', 'trackmania']
+// The keys of a constant are known.
+const emulatorNames = Object.keys(starters) as readonly EmulatorName[]
 
-function start(
-  name: EmulatorName,
-  shared: Shared,
-  clients: EmulatorClients,
-): Promise<Spotify | Exbo | NadeoEmulator | Trackmania> {
+function start(name: EmulatorName, shared: Shared, given: Given): Promise<ProviderEmulators[EmulatorName]> {
   if (!emulatorNames.includes(name)) {
     throw new Error(`There is no emulator "${name}"; there are ${emulatorNames.join(', ')}`)
   }
-  return starters[name](shared, clients)
+  return starters[name](shared, given)
 }

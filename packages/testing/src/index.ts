@@ -1,3 +1,5 @@
+export { Auth0, type Auth0Options, type BitfountOptions, startAuth0, startBitfount } from './auth0/auth0.ts'
+export type { Auth0Switches, CustomClaims } from './auth0/tenant.ts'
 export {
   type ClientAuthMethod,
   DEFAULT_USERS,
@@ -41,7 +43,7 @@ export { NADEO_ACCOUNTS, type NadeoAccount } from './nadeo/accounts.ts'
 export { NadeoEmulator, type NadeoEmulatorOptions, startNadeo } from './nadeo/nadeo.ts'
 export type { NadeoCoreEndpoint, NadeoSwitches } from './nadeo/services.ts'
 export type { PageResponse } from './page-request.ts'
-export type { PresetOverrides } from './preset-overrides.ts'
+export type { OpenidPresetOverrides, PresetOverrides } from './preset-overrides.ts'
 export { type ApiServer, ProviderEmulator } from './provider-emulator.ts'
 export { ResourceServer, type ResourceServerOptions, startResourceServer } from './resource-server.ts'
 export { type FoundSecret, SecretMarks } from './secret-marks.ts'
