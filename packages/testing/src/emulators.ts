@@ -52,6 +52,8 @@ export interface EmulatorsOptions<Name extends EmulatorName = EmulatorName> {
   readonly clients?: EmulatorClients
   /** The tenant of Auth0, and the API that its tokens are for, as the application names them. @default `example.eu.auth0.com`, `https://api.example.com/` */
   readonly auth0?: Pick<Auth0Options, 'domain' | 'audience'>
+  /** The servers listen on this port and the 13 after it, each emulator on the same ones whatever `only` says. @default any free ports */
+  readonly firstPort?: number
 }
 
 /** Running emulators: `emulators.spotify`, `emulators.exbo`, `emulators.nadeo`, and what they share. */
@@ -68,7 +70,7 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
   const { clock = new TestClock(), marks = new SecretMarks(), users, clients = {} } = options
   // Without `only`, Name is every name.
   const names: readonly EmulatorName[] = options.only ?? emulatorNames
-  const started = await Promise.all(
+  const started = await allOrNone(
     names.map(async (name) => {
       const policy = { acceptsAnyClient: name === 'nadeo' || clients[name] === undefined }
       const shared = { clock, marks, policy, ...(users === undefined ? {} : { users }) }
@@ -82,6 +84,18 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
   )
   // An entry was made for each name.
   return Object.assign(group, Object.fromEntries(started) as unknown as Pick<ProviderEmulators, Name>)
+}
+
+/** Nothing stays open when one of them cannot be started, for a port that is taken. */
+async function allOrNone<Started extends readonly [EmulatorName, RunningEmulator]>(
+  starting: readonly Promise<Started>[],
+): Promise<Started[]> {
+  const settled = await Promise.allSettled(starting)
+  const started = settled.filter((one) => one.status === 'fulfilled').map(({ value }) => value)
+  const failed = settled.find((one) => one.status === 'rejected')
+  if (failed === undefined) return started
+  await Promise.all(started.map(([, emulator]) => emulator.close()))
+  throw failed.reason
 }
 
 /** What a group needs of each emulator. */
@@ -132,17 +146,39 @@ export class EmulatorGroup {
 }
 
 type Shared = Pick<SpotifyOptions & ExboOptions, 'clock' | 'marks' | 'users' | 'policy'>
-type Given = Pick<EmulatorsOptions, 'clients' | 'auth0'>
+type Given = Pick<EmulatorsOptions, 'clients' | 'auth0' | 'firstPort'>
 
 const starters = {
-  spotify: (shared: Shared, { clients }: Given) => startSpotify({ ...shared, ...clients?.spotify }),
-  exbo: (shared: Shared, { clients }: Given) => startExbo({ ...shared, ...clients?.exbo }),
-  nadeo: ({ clock, marks }: Shared) => startNadeo({ ...(clock && { clock }), ...(marks && { marks }) }),
-  trackmania: (shared: Shared, { clients }: Given) => startTrackmania({ ...shared, ...clients?.trackmania }),
-  auth0: (shared: Shared, { clients, auth0 }: Given) =>
-    startAuth0({ ...shared, ...auth0, ...clients?.auth0 }),
-  bitfount: (shared: Shared, { clients }: Given) => startBitfount({ ...shared, ...clients?.bitfount }),
+  spotify: (shared: Shared, { clients, firstPort }: Given) =>
+    startSpotify({ ...shared, ...ports(firstPort, 0, ['accountsPort', 'apiPort']), ...clients?.spotify }),
+  exbo: (shared: Shared, { clients, firstPort }: Given) =>
+    startExbo({ ...shared, ...ports(firstPort, 2, ['oauthPort', 'apiPort']), ...clients?.exbo }),
+  nadeo: ({ clock, marks }: Shared, { firstPort }: Given) =>
+    startNadeo({
+      ...(clock && { clock }),
+      ...(marks && { marks }),
+      ...ports(firstPort, 4, ['corePort', 'livePort', 'meetPort']),
+    }),
+  trackmania: (shared: Shared, { clients, firstPort }: Given) =>
+    startTrackmania({ ...shared, ...ports(firstPort, 7, ['port']), ...clients?.trackmania }),
+  auth0: (shared: Shared, { clients, auth0, firstPort }: Given) =>
+    startAuth0({ ...shared, ...ports(firstPort, 8, tenantPorts), ...auth0, ...clients?.auth0 }),
+  bitfount: (shared: Shared, { clients, firstPort }: Given) =>
+    startBitfount({ ...shared, ...ports(firstPort, 11, tenantPorts), ...clients?.bitfount }),
 } satisfies Record<EmulatorName, unknown>
+
+const tenantPorts = ['tenantPort', 'apiPort', 'foreignPort'] as const
+
+/** The ports of one emulator, `place` after the first. */
+function ports<const Name extends string>(
+  firstPort: number | undefined,
+  place: number,
+  names: readonly Name[],
+): Partial<Record<Name, number>> {
+  const numbered =
+    firstPort === undefined ? [] : names.map((name, index) => [name, firstPort + place + index])
+  return Object.fromEntries(numbered) as Partial<Record<Name, number>> // an entry for each name, or none
+}
 
 // The keys of a constant are known.
 const emulatorNames = Object.keys(starters) as readonly EmulatorName[]

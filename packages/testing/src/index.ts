@@ -41,6 +41,7 @@ export type { Behaviour, Faults, FieldsPatch, Hold, HoldOptions, HoldPoint } fro
 export type { ReceivedRequest } from './http/received-request.ts'
 export { NADEO_ACCOUNTS, type NadeoAccount } from './nadeo/accounts.ts'
 export { NadeoEmulator, type NadeoEmulatorOptions, startNadeo } from './nadeo/nadeo.ts'
+export type { NadeoPresetOverrides } from './nadeo/preset-overrides.ts'
 export type { NadeoCoreEndpoint, NadeoSwitches } from './nadeo/services.ts'
 export type { PageResponse } from './page-request.ts'
 export type { OpenidPresetOverrides, PresetOverrides } from './preset-overrides.ts'

@@ -3,7 +3,7 @@ import type { IssuedTokens, TokensOptions } from '../authorization-server/issued
 import type { Policy } from '../authorization-server/policy.ts'
 import { AuthorizationServer } from '../authorization-server/server.ts'
 import type { TimeSource } from '../clock.ts'
-import { type ForeignServer, startForeignServer } from '../foreign-server.ts'
+import { ForeignServer } from '../foreign-server.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
 import type { Behaviour } from '../http/faults.ts'
 import type { OpenidPresetOverrides } from '../preset-overrides.ts'
@@ -32,6 +32,8 @@ export interface BitfountOptions {
   readonly tenantPort?: number
   /** Port of the API. @default any free one */
   readonly apiPort?: number
+  /** Port of the foreign server. @default any free one */
+  readonly foreignPort?: number
   /** Absent: its own `TestClock` on system time. */
   readonly clock?: TimeSource
   /** Absent: its own. */
@@ -117,7 +119,8 @@ async function start<Secret extends string | undefined>(
   const api = new EmulatorServer({ routes: echoRoutes(as, tenant, switches), clock: as.clock })
   await as.listen(options.tenantPort)
   await api.listen(options.apiPort)
-  const foreign = await startForeignServer({ marks: as.marks })
+  const foreign = new ForeignServer(as.marks)
+  await foreign.listen(options.foreignPort)
   return new Auth0({ as, api, foreign, tenant, switches, client: { clientId, clientSecret } })
 }
 

@@ -5,6 +5,9 @@ import type { ServerState } from './state.ts'
 /** The grant type of RFC 8628 §3.4. */
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
+/** Where an endpoint is that the server does not have. */
+const ABSENT = '/absent'
+
 /** Absolute URLs of the endpoints of a server. */
 export interface Endpoints {
   readonly authorization: string
@@ -22,7 +25,7 @@ export interface Endpoints {
 export function endpointsOf(state: ServerState, request?: ReceivedRequest): Endpoints {
   const { paths } = state.dialect
   const { origin } = request === undefined ? state : state.addressAt(request)
-  const at = (path: string | undefined): string => origin + (path ?? '/absent')
+  const at = (path: string | undefined): string => origin + (path ?? ABSENT)
   return {
     authorization: at(paths.authorization),
     token: at(paths.token),
@@ -33,6 +36,11 @@ export function endpointsOf(state: ServerState, request?: ReceivedRequest): Endp
     deviceAuthorization: at(paths.deviceAuthorization),
     verification: at(paths.verification),
   }
+}
+
+/** The endpoint URLs without those that the server lacks. */
+export function servedEndpoints(endpoints: Endpoints): Readonly<Partial<Endpoints>> {
+  return Object.fromEntries(Object.entries(endpoints).filter(([, url]) => new URL(url).pathname !== ABSENT))
 }
 
 /** `GET /.well-known/openid-configuration`. */

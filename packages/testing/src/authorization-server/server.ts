@@ -4,6 +4,7 @@ import type { Faults } from '../http/faults.ts'
 import type { ReceivedRequest } from '../http/received-request.ts'
 import type { SecretMarks } from '../secret-marks.ts'
 import type { EmulatedUser, RegisteredClient } from './client.ts'
+import type { Brand } from './consent-page.ts'
 import { plainDialect } from './dialect.ts'
 import type { Grant, LiveGrant } from './grants.ts'
 import { type IssuedTokens, issueTokens, type TokensOptions } from './issued-tokens.ts'
@@ -96,6 +97,11 @@ export class AuthorizationServer {
   /** Absolute URLs. */
   get endpoints(): Endpoints {
     return endpointsOf(this.#state)
+  }
+
+  /** Name and colours of its pages. */
+  get brand(): Brand {
+    return this.#state.dialect.brand
   }
 
   /** Switches; set a field and the next request sees it. */

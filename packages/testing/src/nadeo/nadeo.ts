@@ -2,6 +2,7 @@ import { TestClock, type TimeSource } from '../clock.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
 import { SecretMarks } from '../secret-marks.ts'
 import { NADEO_ACCOUNTS, type NadeoAccount } from './accounts.ts'
+import { type NadeoPresetOverrides, nadeoPresetOverrides } from './preset-overrides.ts'
 import {
   coreRoutes,
   liveRoutes,
@@ -15,6 +16,12 @@ import { NadeoTokenBook } from './tokens.ts'
 export interface NadeoEmulatorOptions {
   /** @default one service account and one dedicated server account */
   readonly accounts?: readonly NadeoAccount[]
+  /** @default any free one */
+  readonly corePort?: number
+  /** @default any free one */
+  readonly livePort?: number
+  /** @default any free one */
+  readonly meetPort?: number
   /** Absent: its own `TestClock` on system time. */
   readonly clock?: TimeSource
   /** Absent: its own. */
@@ -26,7 +33,12 @@ export interface NadeoEmulatorOptions {
 /** Starts Nadeo's core, live and meet hosts on three ports of 127.0.0.1. */
 export async function startNadeo(options: NadeoEmulatorOptions = {}): Promise<NadeoEmulator> {
   const emulator = new NadeoEmulator(options)
-  await Promise.all([emulator.core.listen(), emulator.live.listen(), emulator.meet.listen()])
+  const { corePort, livePort, meetPort } = options
+  await Promise.all([
+    emulator.core.listen(corePort),
+    emulator.live.listen(livePort),
+    emulator.meet.listen(meetPort),
+  ])
   return emulator
 }
 
@@ -90,6 +102,11 @@ export class NadeoEmulator {
     return account === undefined
       ? {}
       : { NADEO_CLIENT_ID: account.login, NADEO_CLIENT_SECRET: account.password }
+  }
+
+  /** What leads a Nadeo preset here, for an application that does not take a dispatcher. With the first account. */
+  get presetOverrides(): NadeoPresetOverrides {
+    return nadeoPresetOverrides(this, this.accounts[0])
   }
 
   /** Makes access or refresh tokens be refused: those of one account, or all. */
