@@ -180,8 +180,8 @@ function ports<const Name extends string>(
   return Object.fromEntries(numbered) as Partial<Record<Name, number>> // an entry for each name, or none
 }
 
-// The keys of a constant are known.
-const emulatorNames = Object.keys(starters) as readonly EmulatorName[]
+/** Names of all emulators, in the order of their ports. */
+export const emulatorNames = Object.keys(starters) as readonly EmulatorName[]
 
 function start(name: EmulatorName, shared: Shared, given: Given): Promise<ProviderEmulators[EmulatorName]> {
   if (!emulatorNames.includes(name)) {
