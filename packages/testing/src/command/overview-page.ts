@@ -49,6 +49,6 @@ h2{font-size:1.25rem;margin:0;color:var(--accent)}h2 small{font-weight:400;font-
 h3{font-size:.875rem;margin:1rem 0 .2rem;opacity:.8}
 pre{margin:0;padding:.7rem;border-radius:.6rem;background:var(--background);overflow:auto;max-height:17rem}
 pre,code{font:13px/1.5 ui-monospace,monospace}
-table{border-spacing:0;width:100%;font-size:.875rem}td{padding:.1rem .6rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}td:last-child{width:60%}
+table{border-spacing:0;width:100%;font-size:.875rem}td{padding:.1rem .6rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}td:last-child{width:45%}
 ul{margin:0;padding-left:1.2rem;font-size:.875rem;overflow-wrap:anywhere}
 a{color:var(--accent)}a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}`
