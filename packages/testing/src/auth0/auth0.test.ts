@@ -182,6 +182,23 @@ describe('the emulated Auth0', () => {
     })
   })
 
+  it.each([
+    [true, 200, undefined],
+    [false, 400, 'invalid_request'],
+  ])('reads a JSON body: %s', async (jsonBodies, status, error) => {
+    const tenant = await auth0({ policy: { jsonBodies } })
+    const { clientId: client_id, clientSecret: client_secret } = tenant
+    const { refreshToken: refresh_token } = tenant.tokens('ada')
+    const grantId = tenant.as.liveFor('user-ada')?.grantId ?? ''
+    const body = JSON.stringify({ grant_type: 'refresh_token', refresh_token, client_id, client_secret })
+    const headers = { 'content-type': 'application/json' }
+    const reply = await fetch(tenant.as.endpoints.token, { method: 'POST', headers, body })
+    expect([reply.status, ((await reply.json()) as Answer['body']).error]).toEqual([status, error])
+    expect(tenant.as.refreshCalls(grantId)).toBe(jsonBodies ? 1 : 0)
+    const garbage = await fetch(tenant.as.endpoints.token, { method: 'POST', headers, body: '{' })
+    expect(garbage.status).toBe(400)
+  })
+
   it.each([400, 403] as const)('refuses a wrong code with %d', async (invalidGrantStatus) => {
     const tenant = await auth0({ switches: { invalidGrantStatus } })
     const form = { grant_type: 'authorization_code', code: 'x', redirect_uri: 'x', code_verifier: verifier }

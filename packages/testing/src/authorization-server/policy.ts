@@ -61,6 +61,8 @@ export interface Policy {
   pkce: 'required' | 'optional' | 'ignored'
   /** Status of `invalid_client` without Basic credentials; with them it is 401. @default 401 */
   invalidClientStatus: 400 | 401 | 403
+  /** Token, revocation and device requests may have a JSON body instead of a form. @default false */
+  jsonBodies: boolean
   /** How Basic credentials are read: form-decoded (RFC 6749 §2.3.1), raw, or either. @default 'either' */
   basicDecoding: 'form' | 'raw' | 'either'
   /** `iss` of the authorization response (RFC 9207): the issuer, none, or these values, repeated when several. @default 'issuer' with `oidc`, else 'none' */
@@ -112,6 +114,7 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     verificationUriComplete: true,
     pkce: 'optional',
     invalidClientStatus: 401,
+    jsonBodies: false,
     basicDecoding: 'either',
     responseIss: oidc ? 'issuer' : 'none',
     advertisesResponseIss: oidc,

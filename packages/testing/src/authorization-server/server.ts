@@ -6,6 +6,7 @@ import type { SecretMarks } from '../secret-marks.ts'
 import type { EmulatedUser, RegisteredClient } from './client.ts'
 import type { Brand } from './consent-page.ts'
 import { plainDialect } from './dialect.ts'
+import { withForm } from './form-body.ts'
 import type { Grant, LiveGrant } from './grants.ts'
 import { type IssuedTokens, issueTokens, type TokensOptions } from './issued-tokens.ts'
 import type { KeySet } from './keys.ts'
@@ -256,7 +257,7 @@ export class AuthorizationServer {
   }
 
   #count(request: ReceivedRequest): void {
-    const presented = request.form.get('refresh_token')
+    const presented = (withForm(request, this.#state) ?? request).form.get('refresh_token')
     const grant = presented === null ? undefined : this.#state.grants.byToken(presented)
     if (request.endpoint !== 'token' || presented === null || grant === undefined) return
     this.#state.grants.countCall(presented)

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Behaviour } from '../http/faults.ts'
-import { mediaType, type ReceivedRequest } from '../http/received-request.ts'
+import type { ReceivedRequest } from '../http/received-request.ts'
 import { json, type Reply } from '../http/reply.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-auth.ts'
 import type { OAuthProblem } from './dialect.ts'
+import { withForm } from './form-body.ts'
 import type { Grant } from './grants.ts'
 import { accessTokenHash, IdTokenBuilder } from './id-token.ts'
 import { DEVICE_GRANT } from './metadata.ts'
@@ -25,14 +26,13 @@ interface Issue {
 
 /** `POST token` with the grants of RFC 6749, password aside, and of RFC 8628. */
 export async function token(
-  request: ReceivedRequest,
+  received: ReceivedRequest,
   state: ServerState,
   behaviour: AuthorizationServerBehaviour | undefined,
 ): Promise<Reply> {
+  const request = withForm(received, state)
+  if (request === undefined) return state.dialect.problem(invalidRequest('The body must be a form'))
   const { form } = request
-  if (mediaType(request.headers) !== 'application/x-www-form-urlencoded') {
-    return state.dialect.problem(invalidRequest('The body must be a form'))
-  }
   const repeated = [...form.keys()].find((name) => form.getAll(name).length > 1)
   if (repeated !== undefined) return state.dialect.problem(invalidRequest(`${repeated} is repeated`))
   const caller = await authenticateClient(request, state)
