@@ -37,7 +37,7 @@ export function overviewsOf(emulators: Partial<Emulators>): readonly Overview[] 
 
 function overviewOf(id: EmulatorName, emulator: ProviderEmulators[EmulatorName]): Overview {
   const { origins, environment } = emulator
-  const preset = `${id}(${literal({ ...demandsOf(emulator), ...emulator.presetOverrides })})`
+  const preset = `${id}(${literal({ ...demandsOf(id, emulator), ...emulator.presetOverrides })})`
   const common = { id, origins, environment, preset }
   if (!('as' in emulator)) return { ...common, ...nadeoOverview(emulator) }
   const { as } = emulator
@@ -50,10 +50,11 @@ function overviewOf(id: EmulatorName, emulator: ProviderEmulators[EmulatorName])
 }
 
 /** What a preset wants to be told besides. */
-function demandsOf(emulator: ProviderEmulators[EmulatorName]): object {
-  if (!('as' in emulator)) return { userAgent: 'my-app / me@example.com' }
-  const isAuth0 = 'domain' in emulator && emulator.clientSecret !== undefined
-  return isAuth0 ? { domain: emulator.domain, audience: emulator.audience } : {}
+function demandsOf(id: EmulatorName, emulator: ProviderEmulators[EmulatorName]): object {
+  if (id === 'nadeo') return { userAgent: 'my-app / me@example.com' }
+  return id === 'auth0' && 'domain' in emulator
+    ? { domain: emulator.domain, audience: emulator.audience }
+    : {}
 }
 
 function nadeoOverview({
