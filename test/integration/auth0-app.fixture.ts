@@ -42,8 +42,12 @@ export class Auth0App {
   readonly emulators: Emulators<'auth0' | 'bitfount'>
   readonly browser: UserAgent
 
-  constructor(emulators: Auth0App['emulators'], origin: string) {
+  /** Calls that the app makes right now. */
+  readonly underWay: () => number
+
+  constructor(emulators: Auth0App['emulators'], origin: string, underWay: () => number) {
     this.emulators = emulators
+    this.underWay = underWay
     this.browser = emulators.browser({ origins: { [appOrigin]: origin } })
   }
 
@@ -87,8 +91,13 @@ export async function startAuth0App(
     logger: { debug: log, info: log, warn: log, error: log },
     ...{ clock, dispatcher },
   }
+  let underWay = 0
   const call = async (oauth: Caller, url: string): Promise<Called> => {
-    const answer = await oauth.fetch(url).then(answerOf, (error: unknown) => {
+    underWay += 1
+    const fetched = oauth.fetch(url).finally(() => {
+      underWay -= 1
+    })
+    const answer = await fetched.then(answerOf, (error: unknown) => {
       lines.push(error)
       if (LatchkeyError.is(error) && error.code !== 'login_required') return error.code
       throw error
@@ -96,7 +105,7 @@ export async function startAuth0App(
     return { user: oauth.requireUser(), answer }
   }
   const start = framework === 'Express' ? startExpress : startFastify
-  return new Auth0App(emulators, await start(options, call))
+  return new Auth0App(emulators, await start(options, call), () => underWay)
 }
 
 async function answerOf(reply: Response): Promise<Called['answer']> {

@@ -54,22 +54,32 @@ describe.each([
         const { as } = app.emulators[name]
         for (let day = 1; day <= 3; day += 1) {
           await app.emulators.clock.advance(daySeconds + 1)
-          const calls = await Promise.all(Array.from({ length: 20 }, () => app.call(apiUrl[name])))
-          for (const { answer } of calls) expect(answer).toMatchObject({ status: 200 })
+          const hold = as.faults.hold('token')
+          const calls = Array.from({ length: 20 }, () => app.call(apiUrl[name]))
+          await expect.poll(app.underWay).toBe(20)
+          await hold.arrived
+          as.faults.clear('token')
+          for (const { answer } of await Promise.all(calls)) expect(answer).toMatchObject({ status: 200 })
           expect(as.mints.refresh_token).toBe(day)
         }
         expect(as.liveFor('user-ada')).toMatchObject({ generation: 3, familyRevoked: false, revoked: false })
       },
     )
 
-    it.each(['auth0', 'bitfount'] as const)('leads to the sign-in when %s answers 403', async (name) => {
-      const app = await signedIn(name, framework, store)
-      app.emulators[name].as.killRefreshToken('user-ada')
-      await app.emulators.clock.advance(daySeconds + 1)
-      const page = await app.page(apiUrl[name])
-      expect(new URL(page.url).pathname).toBe('/authorize')
-      expect(app.emulators[name].as.calls.token).toBe(2)
-    })
+    it.each(['auth0', 'bitfount'] as const)(
+      'ends the grant, and leads to the sign-in, when %s answers 403',
+      async (name) => {
+        const app = await signedIn(name, framework, store)
+        app.emulators[name].as.killRefreshToken('user-ada')
+        await app.emulators.clock.advance(daySeconds + 1)
+        const page = await app.page(apiUrl[name])
+        expect(new URL(page.url).pathname).toBe('/authorize')
+        await app.emulators.clock.advance(3_600)
+        await app.page(apiUrl[name])
+        // The grant is over: the refresh token is not tried again.
+        expect(app.emulators[name].as.calls.token).toBe(2)
+      },
+    )
   })
 })
 
