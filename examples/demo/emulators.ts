@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
-  type NadeoOverrides,
+  type NadeoPresetOverrides,
   type PresetOverrides,
   startBitfount,
   startExbo,
@@ -13,7 +13,7 @@ import { PlainFailure } from './plain-failure.ts'
 
 /** An emulated provider, as an app process has to know it. */
 export interface EmulatedProvider {
-  readonly presetOverrides: PresetOverrides
+  readonly presetOverrides: PresetOverrides<string | undefined>
   readonly apiOrigin: string
   readonly users: readonly string[]
   /** Seconds that an access token lives. */
@@ -32,7 +32,7 @@ export type EmulatedProviders = Readonly<Partial<Record<SignInId, EmulatedProvid
 
 /** The emulated Nadeo, as an app process has to know it. */
 export interface EmulatedNadeo {
-  readonly presetOverrides: NadeoOverrides
+  readonly presetOverrides: NadeoPresetOverrides
   readonly liveOrigin: string
 }
 

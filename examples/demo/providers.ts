@@ -91,9 +91,8 @@ export function demoBitfount({ bitfount: emulated }: EmulatedProviders): DemoPro
     heading: 'What the Hub was sent',
     url: `${emulated?.apiOrigin ?? 'https://hub.bitfount.com'}/api/pods`,
     rows: (answer) => {
-      const { method, target, headers } = answer as HubEcho
-      const [scheme] = headers.authorization?.split(' ') ?? []
-      return [{ title: `${method} ${target}`, detail: `with a ${scheme} token` }]
+      const { method, target, sub } = answer as HubEcho
+      return [{ title: `${method} ${target}`, detail: `for ${sub}` }]
     },
     ...(emulated && { emulator: emulator(emulated) }),
   }
@@ -146,7 +145,7 @@ interface TrackmaniaUser {
 interface HubEcho {
   readonly method: string
   readonly target: string
-  readonly headers: { readonly authorization?: string }
+  readonly sub: string
 }
 
 interface Character {

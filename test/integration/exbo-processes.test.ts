@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { exbo, latchkey } from '@latchkey/express'
 import { startExbo } from '@latchkey/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { GuardedChild } from '../guarded-child.ts'
@@ -57,29 +56,5 @@ describe.skipIf(redisIsMissing)('EXBO: 8 processes, 1 mint', () => {
       expect(outcomes.map(({ rateLimit }) => rateLimit)).toEqual(Array(processes).fill('100000'))
     }
     expect(emulator.as.mints.client_credentials).toBe(1)
-  })
-})
-
-describe('EXBO by id and secret in headers', () => {
-  it('mints nothing, and sends them to the API alone', async () => {
-    const emulator = await startExbo()
-    onTestFinished(() => emulator.close())
-    const auth = latchkey({
-      baseUrl: 'http://127.0.0.1:3000',
-      secret: randomBytes(32).toString('base64url'),
-      providers: [exbo({ ...emulator.presetOverrides, application: 'client_headers' })],
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
-    })
-    onTestFinished(() => auth.close())
-    const { fetch } = auth.application('exbo')
-    expect((await fetch(`${emulator.apiOrigin}/regions`)).status).toBe(200)
-    const [request] = emulator.api.requests
-    expect(request?.headers).toMatchObject({
-      'client-id': emulator.clientId,
-      'client-secret': emulator.clientSecret,
-    })
-    expect(request?.headers.authorization).toBeUndefined()
-    expect(emulator.as.calls.token).toBe(0)
-    await expect(fetch('http://127.0.0.1:9/')).rejects.toMatchObject({ code: 'origin_not_allowed' })
   })
 })

@@ -52,7 +52,7 @@ const stories: Readonly<Record<Exclude<EmulatorName, 'nadeo'>, Story>> = {
       const { domain, audience } = emulators.auth0
       return auth0({ domain, audience, ...clientOf('AUTH0', emulators) })
     },
-    url: 'https://api.emulator.example/things',
+    url: 'https://api.example.com/things',
     lifetimeSeconds: 86_400,
   },
   bitfount: {

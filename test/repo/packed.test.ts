@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => projects.remove())
 
 describe.each(packageFolders())('the tarball of %s', (folder) => {
-  const { name, exports } = manifestOf(folder)
+  const { name, exports, bin } = manifestOf(folder)
   const entries = Object.keys(exports).filter((entry) => !entry.endsWith('.json'))
   const specifiers = entries.map((entry) => name + entry.slice(1))
   const snippet = firstCodeBlock(`${folder}/README.md`)
@@ -35,6 +35,11 @@ describe.each(packageFolders())('the tarball of %s', (folder) => {
     const allowed = /^(package\.json|README\.md|LICENSE|dist\/([a-z0-9-]+\/)*[a-z0-9-]+(\.d\.ts|\.js))$/
     expect(files.filter((file) => !allowed.test(file))).toEqual([])
     expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/index.js']))
+  })
+
+  it.skipIf(bin === undefined)('has a command that npx runs', async () => {
+    const help = await output('npx', ['--no-install', name, '--help'], project)
+    expect(help.split('\n')[0]).toBe(`npx ${name} [options]`)
   })
 
   it('imports and requires, with the same names', async () => {

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import { LatchkeyError } from '@latchkey/core'
 import {
-  type Auth0Emulator,
+  type Auth0,
   type Spotify,
   startBitfount,
   startExbo,
@@ -27,7 +27,7 @@ import {
   spotify,
 } from './index.ts'
 
-type Emulator = Pick<Spotify | Auth0Emulator, 'as' | 'apiOrigin' | 'marks' | 'presetOverrides'>
+type Emulator = Pick<Spotify | Auth0<undefined>, 'as' | 'apiOrigin' | 'marks' | 'presetOverrides'>
 
 /** A person at a terminal, with a browser, and a folder of their own. */
 function person(emulator: Emulator, clock: TestClock) {

@@ -234,7 +234,7 @@ export class OAuthClient<Id extends string = string> {
    * @see RFC 8628
    */
   async deviceAuthorization(request: DeviceAuthorizationRequest = {}): Promise<DeviceAuthorization> {
-    const { audience, signal } = request
+    const { audience = this.#provider.params.audience, signal } = request
     const scope = requestedScope(request.scope, this.#provider.scope)
     const params = tokenParams(request.params)
     signal?.throwIfAborted()

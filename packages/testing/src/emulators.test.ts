@@ -86,6 +86,25 @@ describe('startEmulators', () => {
     expect(await pageOf('https://exbo.net/oauth/authorize', 'any', 'https://app.example/any')).toBe(200)
   })
 
+  it('is the tenant of Auth0 that the application names, and its API', async () => {
+    const auth0 = { domain: 'people.example.com', audience: 'https://seats.example.com/v1' }
+    const emulators = await started({ only: ['auth0'], auth0 })
+    const { accessToken } = emulators.auth0.tokens('ada')
+    expect(await statusOf('https://people.example.com/userinfo', accessToken, emulators)).toBe(200)
+    expect(await statusOf('https://seats.example.com/v1/rows', accessToken, emulators)).toBe(200)
+    expect(await statusOf('https://foreign.auth0.example/', '', emulators)).toBe(200)
+  })
+
+  it('leaves nothing open when a port is taken', async () => {
+    const { apiOrigin } = (await started({ only: ['trackmania'] })).trackmania
+    const firstPort = Number(new URL(apiOrigin).port) - 7
+    const servers = () => process.getActiveResourcesInfo().filter((one) => one === 'TCPServerWrap').length
+    const before = servers()
+    const together = startEmulators({ only: ['bitfount', 'trackmania'], firstPort })
+    await expect(together).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await expect.poll(servers).toBe(before)
+  })
+
   it('gives a browser that finds the emulators and the application', async () => {
     const emulators = await started()
     const browser = emulators.browser({ origins: { 'https://app.example': emulators.exbo.apiOrigin } })

@@ -1,5 +1,11 @@
 import type { Dispatcher } from 'undici'
-import { type Auth0Emulator, type Auth0EmulatorOptions, startAuth0, startBitfount } from './auth0/auth0.ts'
+import {
+  type Auth0,
+  type Auth0Options,
+  type BitfountOptions,
+  startAuth0,
+  startBitfount,
+} from './auth0/auth0.ts'
 import type { EmulatedUser } from './authorization-server/client.ts'
 import { TestClock } from './clock.ts'
 import { emulatorDispatcher } from './emulator-dispatcher.ts'
@@ -16,8 +22,8 @@ export interface ProviderEmulators {
   readonly exbo: Exbo
   readonly nadeo: NadeoEmulator
   readonly trackmania: Trackmania
-  readonly auth0: Auth0Emulator
-  readonly bitfount: Auth0Emulator
+  readonly auth0: Auth0
+  readonly bitfount: Auth0<undefined>
 }
 
 /** Names of the emulators that `startEmulators` knows. */
@@ -28,8 +34,8 @@ export interface EmulatorClients {
   readonly spotify?: Pick<SpotifyOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly exbo?: Pick<ExboOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
   readonly trackmania?: Pick<TrackmaniaOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
-  readonly auth0?: Pick<Auth0EmulatorOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
-  readonly bitfount?: Pick<Auth0EmulatorOptions, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly auth0?: Pick<Auth0Options, 'clientId' | 'clientSecret' | 'redirectUris'>
+  readonly bitfount?: Pick<BitfountOptions, 'clientId' | 'redirectUris'>
 }
 
 /** What `startEmulators` starts. */
@@ -44,6 +50,10 @@ export interface EmulatorsOptions<Name extends EmulatorName = EmulatorName> {
   readonly marks?: SecretMarks
   /** Providers that accept this client alone. @default any client, secret and redirect URI: see `policy.acceptsAnyClient` */
   readonly clients?: EmulatorClients
+  /** The tenant of Auth0, and the API that its tokens are for, as the application names them. @default `example.eu.auth0.com`, `https://api.example.com/` */
+  readonly auth0?: Pick<Auth0Options, 'domain' | 'audience'>
+  /** The servers listen on this port and the 13 after it, each emulator on the same ones whatever `only` says. @default any free ports */
+  readonly firstPort?: number
 }
 
 /** Running emulators: `emulators.spotify`, `emulators.exbo`, `emulators.nadeo`, and what they share. */
@@ -60,11 +70,11 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
   const { clock = new TestClock(), marks = new SecretMarks(), users, clients = {} } = options
   // Without `only`, Name is every name.
   const names: readonly EmulatorName[] = options.only ?? emulatorNames
-  const started = await Promise.all(
+  const started = await allOrNone(
     names.map(async (name) => {
       const policy = { acceptsAnyClient: name === 'nadeo' || clients[name] === undefined }
       const shared = { clock, marks, policy, ...(users === undefined ? {} : { users }) }
-      return [name, await start(name, shared, clients)] as const
+      return [name, await start(name, shared, options)] as const
     }),
   )
   const group = new EmulatorGroup(
@@ -74,6 +84,18 @@ export async function startEmulators<const Name extends EmulatorName = EmulatorN
   )
   // An entry was made for each name.
   return Object.assign(group, Object.fromEntries(started) as unknown as Pick<ProviderEmulators, Name>)
+}
+
+/** Nothing stays open when one of them cannot be started, for a port that is taken. */
+async function allOrNone<Started extends readonly [EmulatorName, RunningEmulator]>(
+  starting: readonly Promise<Started>[],
+): Promise<Started[]> {
+  const settled = await Promise.allSettled(starting)
+  const started = settled.filter((one) => one.status === 'fulfilled').map(({ value }) => value)
+  const failed = settled.find((one) => one.status === 'rejected')
+  if (failed === undefined) return started
+  await Promise.all(started.map(([, emulator]) => emulator.close()))
+  throw failed.reason
 }
 
 /** What a group needs of each emulator. */
@@ -124,36 +146,46 @@ export class EmulatorGroup {
 }
 
 type Shared = Pick<SpotifyOptions & ExboOptions, 'clock' | 'marks' | 'users' | 'policy'>
+type Given = Pick<EmulatorsOptions, 'clients' | 'auth0' | 'firstPort'>
 
 const starters = {
-  spotify: (shared: Shared, clients: EmulatorClients) => startSpotify({ ...shared, ...clients.spotify }),
-  exbo: (shared: Shared, clients: EmulatorClients) => startExbo({ ...shared, ...clients.exbo }),
-  nadeo: ({ clock, marks }: Shared) => startNadeo({ ...(clock && { clock }), ...(marks && { marks }) }),
-  trackmania: (shared: Shared, clients: EmulatorClients) =>
-    startTrackmania({ ...shared, ...clients.trackmania }),
-  auth0: (shared: Shared, clients: EmulatorClients) =>
-    startAuth0({ usesRealHost: true, ...shared, ...clients.auth0 }),
-  bitfount: (shared: Shared, clients: EmulatorClients) =>
-    startBitfount({ usesRealHost: true, ...shared, ...clients.bitfount }),
+  spotify: (shared: Shared, { clients, firstPort }: Given) =>
+    startSpotify({ ...shared, ...ports(firstPort, 0, ['accountsPort', 'apiPort']), ...clients?.spotify }),
+  exbo: (shared: Shared, { clients, firstPort }: Given) =>
+    startExbo({ ...shared, ...ports(firstPort, 2, ['oauthPort', 'apiPort']), ...clients?.exbo }),
+  nadeo: ({ clock, marks }: Shared, { firstPort }: Given) =>
+    startNadeo({
+      ...(clock && { clock }),
+      ...(marks && { marks }),
+      ...ports(firstPort, 4, ['corePort', 'livePort', 'meetPort']),
+    }),
+  trackmania: (shared: Shared, { clients, firstPort }: Given) =>
+    startTrackmania({ ...shared, ...ports(firstPort, 7, ['port']), ...clients?.trackmania }),
+  auth0: (shared: Shared, { clients, auth0, firstPort }: Given) =>
+    startAuth0({ ...shared, ...ports(firstPort, 8, tenantPorts), ...auth0, ...clients?.auth0 }),
+  bitfount: (shared: Shared, { clients, firstPort }: Given) =>
+    startBitfount({ ...shared, ...ports(firstPort, 11, tenantPorts), ...clients?.bitfount }),
 } satisfies Record<EmulatorName, unknown>
 
-/** All of them. */
-export const emulatorNames: readonly EmulatorName[] = [
-  'spotify',
-  'exbo',
-  'nadeo',
-  'trackmania',
-  'auth0',
-  'bitfount',
-]
+const tenantPorts = ['tenantPort', 'apiPort', 'foreignPort'] as const
 
-function start(
-  name: EmulatorName,
-  shared: Shared,
-  clients: EmulatorClients,
-): Promise<ProviderEmulators[EmulatorName]> {
+/** The ports of one emulator, `place` after the first. */
+function ports<const Name extends string>(
+  firstPort: number | undefined,
+  place: number,
+  names: readonly Name[],
+): Partial<Record<Name, number>> {
+  const numbered =
+    firstPort === undefined ? [] : names.map((name, index) => [name, firstPort + place + index])
+  return Object.fromEntries(numbered) as Partial<Record<Name, number>> // an entry for each name, or none
+}
+
+/** Names of all emulators, in the order of their ports. */
+export const emulatorNames = Object.keys(starters) as readonly EmulatorName[]
+
+function start(name: EmulatorName, shared: Shared, given: Given): Promise<ProviderEmulators[EmulatorName]> {
   if (!emulatorNames.includes(name)) {
     throw new Error(`There is no emulator "${name}"; there are ${emulatorNames.join(', ')}`)
   }
-  return starters[name](shared, clients)
+  return starters[name](shared, given)
 }

@@ -1,6 +1,5 @@
-export { Auth0Emulator, type Auth0EmulatorOptions, startAuth0, startBitfount } from './auth0/auth0.ts'
-export type { ApiKey, Auth0ApiEndpoint } from './auth0/hub.ts'
-export type { Auth0Switches } from './auth0/oauth.ts'
+export { Auth0, type Auth0Options, type BitfountOptions, startAuth0, startBitfount } from './auth0/auth0.ts'
+export type { Auth0Switches, CustomClaims } from './auth0/tenant.ts'
 export {
   type ClientAuthMethod,
   DEFAULT_USERS,
@@ -41,10 +40,11 @@ export type { EmulatorServer } from './http/emulator-server.ts'
 export type { Behaviour, Faults, FieldsPatch, Hold, HoldOptions, HoldPoint } from './http/faults.ts'
 export type { ReceivedRequest } from './http/received-request.ts'
 export { NADEO_ACCOUNTS, type NadeoAccount } from './nadeo/accounts.ts'
-export { NadeoEmulator, type NadeoEmulatorOptions, type NadeoOverrides, startNadeo } from './nadeo/nadeo.ts'
+export { NadeoEmulator, type NadeoEmulatorOptions, startNadeo } from './nadeo/nadeo.ts'
+export type { NadeoPresetOverrides } from './nadeo/preset-overrides.ts'
 export type { NadeoCoreEndpoint, NadeoSwitches } from './nadeo/services.ts'
 export type { PageResponse } from './page-request.ts'
-export type { PresetOverrides } from './preset-overrides.ts'
+export type { OpenidPresetOverrides, PresetOverrides } from './preset-overrides.ts'
 export { type ApiServer, ProviderEmulator } from './provider-emulator.ts'
 export { ResourceServer, type ResourceServerOptions, startResourceServer } from './resource-server.ts'
 export { type FoundSecret, SecretMarks } from './secret-marks.ts'

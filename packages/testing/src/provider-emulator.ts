@@ -22,18 +22,26 @@ export interface ApiServer<Endpoint extends string, B extends Behaviour = Behavi
 }
 
 /** What the emulators of providers have in common: an authorization server, an API host and a registered client. */
-export abstract class ProviderEmulator<ApiEndpoint extends string, B extends Behaviour = Behaviour> {
+export abstract class ProviderEmulator<
+  ApiEndpoint extends string,
+  B extends Behaviour = Behaviour,
+  Secret extends string | undefined = string,
+> {
   /** OAuth host: state of grants, policy, faults, counters. */
   readonly as: AuthorizationServer
   /** API host: faults, counters and request log. */
   readonly api: ApiServer<ApiEndpoint, B>
   /** Id of the client that is registered from the start. */
   readonly clientId: string
-  /** Its secret. */
-  readonly clientSecret: string
+  /** Its secret; `undefined` for a public client. */
+  readonly clientSecret: Secret
 
   /** Use the `start…` function of the provider. */
-  constructor(as: AuthorizationServer, api: ApiServer<ApiEndpoint, B>, client: ConfidentialClient) {
+  constructor(
+    as: AuthorizationServer,
+    api: ApiServer<ApiEndpoint, B>,
+    client: { readonly clientId: string; readonly clientSecret: Secret },
+  ) {
     this.as = as
     this.api = api
     this.clientId = client.clientId
@@ -47,7 +55,7 @@ export abstract class ProviderEmulator<ApiEndpoint extends string, B extends Beh
   abstract get environment(): Readonly<Record<string, string>>
 
   /** What leads a preset of this provider here, for an application that does not take a dispatcher. */
-  abstract get presetOverrides(): PresetOverrides
+  abstract get presetOverrides(): PresetOverrides<Secret>
 
   /** Where the API listens. */
   get apiOrigin(): string {

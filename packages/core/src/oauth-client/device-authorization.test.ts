@@ -99,6 +99,19 @@ describe('OAuthClient.deviceAuthorization', () => {
     })
   })
 
+  it("asks for the provider's audience, as in a browser, unless another is named", async () => {
+    const params = { audience: 'https://api', prompt: 'login' }
+    const provider = oauthProvider({ deviceAuthorizationEndpoint, params })
+    for (const audience of [undefined, 'https://other']) {
+      const { server } = await start([], { provider, request: { audience } })
+      expect(formOf(server.to(endpoint)[0])).toEqual({
+        client_id: 'client-1',
+        scope: 'read',
+        audience: audience ?? 'https://api',
+      })
+    }
+  })
+
   it('stops waiting for the codes when it is told to', async () => {
     const { client, server } = standalone(oauthProvider({ deviceAuthorizationEndpoint }))
     server.on(endpoint, 'silent')

@@ -25,7 +25,7 @@ export interface ClientCredentialsRequest {
 export interface DeviceAuthorizationRequest {
   /** Left out: the provider's. `[]`: none. */
   readonly scope?: readonly string[] | undefined
-  /** The API that the tokens are for, where the server wants to be told (Auth0). */
+  /** The API that the tokens are for, where the server wants to be told (Auth0). Left out: the provider's, if it names one. */
   readonly audience?: string | undefined
   readonly params?: RequestParams | undefined
   /** Stops waiting for the codes. */

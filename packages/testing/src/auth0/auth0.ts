@@ -3,170 +3,221 @@ import type { IssuedTokens, TokensOptions } from '../authorization-server/issued
 import type { Policy } from '../authorization-server/policy.ts'
 import { AuthorizationServer } from '../authorization-server/server.ts'
 import type { TimeSource } from '../clock.ts'
+import { ForeignServer } from '../foreign-server.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
-import type { PresetOverrides } from '../preset-overrides.ts'
-import { type ConfidentialClient, ProviderEmulator } from '../provider-emulator.ts'
+import type { Behaviour } from '../http/faults.ts'
+import type { OpenidPresetOverrides } from '../preset-overrides.ts'
+import { ProviderEmulator } from '../provider-emulator.ts'
 import type { SecretMarks } from '../secret-marks.ts'
-import { type ApiKey, type Auth0ApiEndpoint, hubRoutes } from './hub.ts'
-import { AUTH0_POLICY, type Auth0Switches, auth0AccessToken, auth0Dialect, type Tenant } from './oauth.ts'
+import { echoRoutes } from './api.ts'
+import {
+  AUTH0_POLICY,
+  type Auth0Switches,
+  type Auth0Tenant,
+  auth0AccessToken,
+  auth0Dialect,
+  auth0Switches,
+  type CustomClaims,
+} from './tenant.ts'
 
-/** How `startAuth0` and `startBitfount` set up the emulator. */
-export interface Auth0EmulatorOptions {
+/** How `startBitfount` sets up the emulator. */
+export interface BitfountOptions {
   /** @default Ada, Grace and Linus */
   readonly users?: readonly EmulatedUser[]
   /** @default a fixed text */
   readonly clientId?: string
-  /** Absent: a fixed text at Auth0, and none at Bitfount, whose client is public. */
-  readonly clientSecret?: string
-  /** Compared exactly, ports too. @default `/callback/…` on 127.0.0.1:3000; more by `as.registerRedirectUri` */
+  /** Compared exactly, ports too. @default `/callback/` and the provider's name on 127.0.0.1:3000; more by `as.registerRedirectUri` */
   readonly redirectUris?: readonly string[]
-  /** Calls itself by the provider's real host instead of the address that it listens at; for an application with the emulators' dispatcher. @default false */
-  readonly usesRealHost?: boolean
+  /** Port of the tenant. @default any free one */
+  readonly tenantPort?: number
+  /** Port of the API. @default any free one */
+  readonly apiPort?: number
+  /** Port of the foreign server. @default any free one */
+  readonly foreignPort?: number
   /** Absent: its own `TestClock` on system time. */
   readonly clock?: TimeSource
   /** Absent: its own. */
   readonly marks?: SecretMarks
-  /** Further switches of the server to start with. */
+  /** Further switches of the server to start with, such as `graceSeconds` (the leeway), `rotate` or `invalidClientStatus`. */
   readonly policy?: Partial<Policy>
-  /** Switches of Auth0 to start with. */
+  /** Auth0's own switches to start with. */
   readonly switches?: Partial<Auth0Switches>
 }
 
-/** One tenant, as it is in the world. */
-interface TenantPlace extends Tenant {
-  /** Name of the callback path and of the variables. */
-  readonly id: string
-  readonly domain: string
-  readonly audience: string
-  readonly resourceOrigins: readonly string[]
+/** How `startAuth0` sets up the emulator. */
+export interface Auth0Options extends BitfountOptions {
+  /** @default a fixed text */
   readonly clientSecret?: string
-  readonly apiKey?: ApiKey
+  /** The tenant, as the application names it. @default 'example.eu.auth0.com' */
+  readonly domain?: string
+  /** The API that is emulated, a URL. @default 'https://api.example.com/' */
+  readonly audience?: string
+  /** Claims with URLs as names, for ID tokens. @default none */
+  readonly customClaims?: CustomClaims
 }
 
-const auth0Tenant: TenantPlace = {
-  id: 'auth0',
-  name: 'Auth0',
-  domain: 'emulator.eu.auth0.com',
-  audience: 'https://api.emulator.example',
-  resourceOrigins: ['https://api.emulator.example'],
-  clientSecret: 'auth0-emulator-secret',
+/** Starts a tenant of Auth0, an API and a foreign server on three ports of 127.0.0.1. */
+export function startAuth0(options: Auth0Options = {}): Promise<Auth0> {
+  const {
+    domain = 'example.eu.auth0.com',
+    audience = 'https://api.example.com/',
+    customClaims = () => ({}),
+  } = options
+  const tenant: Auth0Tenant = {
+    name: 'auth0',
+    brand: { name: 'Auth0', background: '#17181c', panel: '#25262d', ink: '#f5f5f7', accent: '#eb8a5f' },
+    domain,
+    audience,
+    apiOrigins: [new URL(audience).origin],
+    customClaims,
+  }
+  return start(tenant, options, options.clientSecret ?? 'auth0-emulator-secret')
 }
 
-const bitfountTenant: TenantPlace = {
-  id: 'bitfount',
-  name: 'Bitfount',
+/** Starts Bitfount, an Auth0 tenant with a public client, with its Hub and a foreign server on three ports of 127.0.0.1. */
+export function startBitfount(options: BitfountOptions = {}): Promise<Auth0<undefined>> {
+  return start(BITFOUNT, options, undefined)
+}
+
+const BITFOUNT: Auth0Tenant = {
+  name: 'bitfount',
+  brand: { name: 'Bitfount', background: '#10142b', panel: '#1b2145', ink: '#f4f5ff', accent: '#8ea2ff' },
   domain: 'auth.bitfount.com',
   audience: 'https://hub.bitfount.com/api',
-  resourceOrigins: ['https://hub.bitfount.com', 'https://am.hub.bitfount.com'],
-  usernameClaim: 'https://www.bitfount.com/username',
+  apiOrigins: ['https://hub.bitfount.com', 'https://am.hub.bitfount.com'],
   apiKey: { id: 'bitfount-emulator-key-id', key: 'bitfount-emulator-hub-key:bitfount-emulator-am-part' },
+  customClaims: (user) => ({
+    'https://www.bitfount.com/username': user.username ?? user.name.toLowerCase(),
+  }),
 }
 
-/** Starts a tenant of Auth0, and an API that its tokens are for, each on a port of its own of 127.0.0.1. */
-export function startAuth0(options: Auth0EmulatorOptions = {}): Promise<Auth0Emulator> {
-  return startTenant(auth0Tenant, options)
-}
-
-/** Starts Bitfount: its tenant of Auth0, and the Hub. */
-export function startBitfount(options: Auth0EmulatorOptions = {}): Promise<Auth0Emulator> {
-  return startTenant(bitfountTenant, options)
-}
-
-async function startTenant(tenant: TenantPlace, options: Auth0EmulatorOptions): Promise<Auth0Emulator> {
-  const { id, domain, audience } = tenant
-  const secret = options.clientSecret ?? tenant.clientSecret
-  const client: RegisteredClient = {
-    clientId: options.clientId ?? `${id}-emulator-client`,
-    redirectUris: options.redirectUris ?? [`http://127.0.0.1:3000/callback/${id}`],
-    ...(secret === undefined ? {} : { clientSecret: secret }),
+async function start<Secret extends string | undefined>(
+  tenant: Auth0Tenant,
+  options: BitfountOptions,
+  clientSecret: Secret,
+): Promise<Auth0<Secret>> {
+  const clientId = options.clientId ?? `${tenant.name}-emulator-client`
+  const redirectUris = options.redirectUris ?? [`http://127.0.0.1:3000/callback/${tenant.name}`]
+  const registered: RegisteredClient = {
+    clientId,
+    redirectUris,
+    ...(clientSecret === undefined ? {} : { clientSecret }),
   }
-  const switches: Auth0Switches = { usernameIn: 'id_token', ...options.switches }
-  const { clock, marks, users, usesRealHost = false } = options
-  const policy = { ...AUTH0_POLICY, ...options.policy }
-  const dialect = auth0Dialect(tenant, switches)
+  const switches = auth0Switches(options.switches)
+  const { users, clock, marks } = options
   const as = new AuthorizationServer({
-    clients: [client],
+    clients: [registered],
     users,
     clock,
     marks,
-    policy,
+    policy: { ...AUTH0_POLICY, ...options.policy },
     oidc: true,
-    dialect,
+    dialect: auth0Dialect(tenant, switches),
+    realOrigins: [`https://${tenant.domain}`],
+    issuerPath: '/',
     accessToken: auth0AccessToken,
   })
-  if (tenant.apiKey !== undefined) as.marks.add('client_secret', tenant.apiKey.key)
-  const api = new EmulatorServer({ routes: hubRoutes(as, audience, tenant.apiKey), clock: as.clock })
-  await as.listen(undefined, '/', usesRealHost ? `https://${domain}` : undefined)
-  await api.listen()
-  return new Auth0Emulator(as, api, { ...client, clientSecret: client.clientSecret ?? '' }, tenant, switches)
+  const api = new EmulatorServer({ routes: echoRoutes(as, tenant, switches), clock: as.clock })
+  await as.listen(options.tenantPort)
+  await api.listen(options.apiPort)
+  const foreign = new ForeignServer(as.marks)
+  await foreign.listen(options.foreignPort)
+  return new Auth0({ as, api, foreign, tenant, switches, client: { clientId, clientSecret } })
 }
 
-/** An emulated tenant of Auth0: `as` is the tenant, `api` the API that says what it was sent. */
-export class Auth0Emulator extends ProviderEmulator<Auth0ApiEndpoint> {
+/**
+ * An emulated tenant of Auth0: `as` is the tenant, `api` an API that answers every path with what it was sent, `foreign`
+ * somebody else's server, to which no token may ever go. Requests to the real hosts get the real issuer.
+ */
+export class Auth0<Secret extends string | undefined = string> extends ProviderEmulator<
+  'echo',
+  Behaviour,
+  Secret
+> {
   /** What is not known about Auth0; set a field and the next request sees it. */
   readonly switches: Auth0Switches
-  readonly #tenant: TenantPlace
+  /** Somebody else's server. It answers for `foreignOrigin` too. */
+  readonly foreign: ForeignServer
+  readonly #tenant: Auth0Tenant
 
   /** Use `startAuth0` or `startBitfount`. */
-  constructor(
-    as: AuthorizationServer,
-    api: EmulatorServer<Auth0ApiEndpoint>,
-    client: ConfidentialClient,
-    tenant: TenantPlace,
-    switches: Auth0Switches,
-  ) {
-    super(as, api, client)
-    this.#tenant = tenant
-    this.switches = switches
+  constructor(parts: {
+    readonly as: AuthorizationServer
+    readonly api: EmulatorServer<'echo'>
+    readonly foreign: ForeignServer
+    readonly tenant: Auth0Tenant
+    readonly switches: Auth0Switches
+    readonly client: { readonly clientId: string; readonly clientSecret: Secret }
+  }) {
+    super(parts.as, parts.api, parts.client)
+    this.switches = parts.switches
+    this.foreign = parts.foreign
+    this.#tenant = parts.tenant
+    if (parts.tenant.apiKey !== undefined) parts.as.marks.add('client_secret', parts.tenant.apiKey.key)
   }
 
-  /** The real host, without a scheme: what the preset `auth0()` wants. */
+  /** The tenant's real host, what `auth0({ domain })` takes. */
   get domain(): string {
     return this.#tenant.domain
   }
 
-  /** The API that tokens have to be asked for. */
+  /** The API that tokens are for. */
   get audience(): string {
     return this.#tenant.audience
   }
 
-  /** The key that the API takes instead of a token; at Bitfount alone. */
-  get apiKey(): ApiKey | undefined {
+  /** What the API takes in the place of a token; at Bitfount alone. */
+  get apiKey(): Auth0Tenant['apiKey'] {
     return this.#tenant.apiKey
   }
 
-  /** The tenant's host and those of the API. */
+  /** An origin that stands for anybody's. */
+  get foreignOrigin(): string {
+    return `https://foreign.${this.#tenant.name}.example`
+  }
+
+  /** The tenant, the API's hosts, and the foreign one. */
   override get origins(): Readonly<Record<string, string>> {
-    const api = this.#tenant.resourceOrigins.map((origin) => [origin, this.apiOrigin])
-    return { [`https://${this.domain}`]: this.as.origin, ...Object.fromEntries(api) }
-  }
-
-  /** `AUTH0_CLIENT_ID` and the like. */
-  override get environment(): Readonly<Record<string, string>> {
-    const name = this.#tenant.id.toUpperCase()
-    const secret = this.clientSecret === '' ? {} : { [`${name}_CLIENT_SECRET`]: this.clientSecret }
-    return { [`${name}_CLIENT_ID`]: this.clientId, ...secret }
-  }
-
-  /** What leads a preset here, beside `domain` and `audience` of `auth0()`. */
-  override get presetOverrides(): PresetOverrides {
-    const { endpoints, issuer } = this.as
+    const apis = this.#tenant.apiOrigins.map((origin) => [origin, this.apiOrigin])
     return {
-      issuer,
+      [`https://${this.domain}`]: this.as.origin,
+      ...Object.fromEntries(apis),
+      [this.foreignOrigin]: this.foreign.origin,
+    }
+  }
+
+  /** `AUTH0_CLIENT_ID` and, for the client with a secret, `AUTH0_CLIENT_SECRET`; or `BITFOUNT_CLIENT_ID`. */
+  override get environment(): Readonly<Record<string, string>> {
+    const prefix = this.#tenant.name.toUpperCase()
+    const id = { [`${prefix}_CLIENT_ID`]: this.clientId }
+    return this.clientSecret === undefined ? id : { ...id, [`${prefix}_CLIENT_SECRET`]: this.clientSecret }
+  }
+
+  /** What leads a preset here. `auth0()` wants the `domain` and the `audience` as well. */
+  override get presetOverrides(): OpenidPresetOverrides<Secret> {
+    const { as, apiOrigin, clientId, clientSecret } = this
+    const { endpoints } = as
+    return {
+      issuer: as.issuer,
       authorizationEndpoint: endpoints.authorization,
       tokenEndpoint: endpoints.token,
       revocationEndpoint: endpoints.revocation,
       deviceAuthorizationEndpoint: endpoints.deviceAuthorization,
       jwksUri: endpoints.jwks,
       userinfo: endpoints.userinfo,
-      resourceOrigins: [this.apiOrigin],
-      clientId: this.clientId,
-      clientSecret: this.clientSecret,
+      resourceOrigins: [apiOrigin],
+      clientId,
+      clientSecret,
     }
   }
 
-  /** Tokens for the API unless told otherwise. */
+  /** As for every provider; for the tenant's API unless another `audience` is named. */
   override tokens(userName: string, options: TokensOptions = {}): IssuedTokens {
     return super.tokens(userName, { audience: this.audience, ...options })
+  }
+
+  /** Stops all three servers at once. */
+  override async close(): Promise<void> {
+    await Promise.all([super.close(), this.foreign.close()])
   }
 }

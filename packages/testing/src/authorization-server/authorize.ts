@@ -5,7 +5,16 @@ import type { RegisteredClient } from './client.ts'
 import { consentPage, formPostPage } from './consent-page.ts'
 import type { PendingRequest, ServerState } from './state.ts'
 
-const SINGLE = ['client_id', 'redirect_uri', 'response_type', 'scope', 'state', 'code_challenge', 'nonce']
+const SINGLE = [
+  'client_id',
+  'redirect_uri',
+  'response_type',
+  'scope',
+  'audience',
+  'state',
+  'code_challenge',
+  'nonce',
+]
 
 /** `GET authorize`: the consent page, the refusal of a bad request, or with `autoApprove` the redirect at once. */
 export function authorize(request: ReceivedRequest, state: ServerState): Reply {
@@ -16,7 +25,7 @@ export function authorize(request: ReceivedRequest, state: ServerState): Reply {
   const redirectUri = query.get('redirect_uri') ?? ''
   const refused = refuseRedirectUri(client, redirectUri, state)
   if (refused !== undefined) return refused
-  const pending = pendingRequest(query, redirectUri)
+  const pending = pendingRequest(query, redirectUri, state.addressAt(request).issuer)
   const problem = problemOf(query, state)
   if (problem !== undefined) return respond(state, pending, problem)
   if (state.policy.autoDeny) return respond(state, pending, { error: 'access_denied' })
@@ -58,15 +67,16 @@ function refuseRedirectUri(
   return state.dialect.refuseRedirectUri(registered, redirectUri)
 }
 
-function pendingRequest(query: URLSearchParams, redirectUri: string): PendingRequest {
+function pendingRequest(query: URLSearchParams, redirectUri: string, issuer: string): PendingRequest {
   return {
     clientId: query.get('client_id') ?? '',
     redirectUri,
     scope: (query.get('scope') ?? '').split(' ').filter((one) => one !== ''),
+    audience: query.get('audience') ?? undefined,
+    issuer,
     state: query.get('state') ?? undefined,
     challenge: query.get('code_challenge') ?? undefined,
     nonce: query.get('nonce') ?? undefined,
-    audience: query.get('audience') ?? undefined,
     formPost: query.get('response_mode') === 'form_post',
   }
 }
@@ -91,15 +101,15 @@ function problemOf(query: URLSearchParams, state: ServerState): Record<string, s
 
 function approve(state: ServerState, pending: PendingRequest, userId: string): Reply {
   const code = state.marks.mint('code', 'code_')
-  const { clientId, redirectUri, challenge, nonce, audience } = pending
+  const { clientId, redirectUri, audience, challenge, nonce } = pending
   const scope = state.policy.grantedScope?.(pending.scope) ?? pending.scope
   const { id } = state.user(userId)
   const issued = {
     clientId,
     redirectUri,
+    audience,
     challenge,
     nonce,
-    audience,
     scope,
     userId: id,
     issuedAt: state.now(),
@@ -118,7 +128,7 @@ function respond(
   const params = new URLSearchParams(answer)
   if (pending.state !== undefined) params.set('state', pending.state)
   const { responseIss, callbackParams } = state.policy
-  if (responseIss === 'issuer') params.append('iss', state.issuer)
+  if (responseIss === 'issuer') params.append('iss', pending.issuer)
   else if (responseIss !== 'none') for (const iss of responseIss) params.append('iss', iss)
   callbackParams?.(params)
   if (pending.formPost) {

@@ -42,7 +42,7 @@ async function candidate(
 ): Promise<AuthenticatedClient | undefined> {
   const { form } = request
   if (basic !== undefined) return byBasic(basic, state)
-  if (form.has('client_assertion')) return byAssertion(form, state)
+  if (form.has('client_assertion')) return byAssertion(request, state)
   const clientId = form.get('client_id') ?? ''
   const secret = form.get('client_secret')
   const client = secret === null ? state.clients.get(clientId) : state.clients.withSecret(clientId, secret)
@@ -67,9 +67,11 @@ function byBasic(credentials: string, state: ServerState): AuthenticatedClient |
 }
 
 async function byAssertion(
-  form: URLSearchParams,
+  request: ReceivedRequest,
   state: ServerState,
 ): Promise<AuthenticatedClient | undefined> {
+  const { form } = request
+  const { origin, issuer } = state.addressAt(request)
   const assertion = form.get('client_assertion') ?? ''
   const client = state.clients.get(form.get('client_id') ?? claimedSubject(assertion))
   if (client === undefined || form.get('client_assertion_type') !== ASSERTION_TYPE) return undefined
@@ -78,7 +80,7 @@ async function byAssertion(
     const { payload, protectedHeader } = await jwtVerify(assertion, keysOf(client), {
       issuer: client.clientId,
       subject: client.clientId,
-      audience: [state.issuer, state.origin + state.dialect.paths.token],
+      audience: [issuer, origin + state.dialect.paths.token],
       requiredClaims: ['exp', 'jti'],
       currentDate: new Date(state.now() * 1000),
       clockTolerance: 30,

@@ -1,16 +1,17 @@
-import { mediaType, type ReceivedRequest } from '../http/received-request.ts'
+import type { ReceivedRequest } from '../http/received-request.ts'
 import { html, json, type Reply, text } from '../http/reply.ts'
 import { authenticateClient } from './client-auth.ts'
 import { consentPage, userCodePage } from './consent-page.ts'
+import { withForm } from './form-body.ts'
 import { endpointsOf } from './metadata.ts'
 import type { ServerState } from './state.ts'
 
 /** `POST device_authorization` (RFC 8628 §3.1): the codes of a device without a browser. */
-export async function deviceAuthorization(request: ReceivedRequest, state: ServerState): Promise<Reply> {
+export async function deviceAuthorization(received: ReceivedRequest, state: ServerState): Promise<Reply> {
   const problem = (description: string): Reply =>
     state.dialect.problem({ status: 400, error: 'invalid_request', description })
-  if (mediaType(request.headers) !== 'application/x-www-form-urlencoded')
-    return problem('The body must be a form')
+  const request = withForm(received, state)
+  if (request === undefined) return problem('The body must be a form')
   const caller = await authenticateClient(request, state)
   if ('error' in caller) return state.dialect.problem(caller)
   const scope = (request.form.get('scope') ?? '').split(' ').filter((one) => one !== '')
@@ -19,8 +20,8 @@ export async function deviceAuthorization(request: ReceivedRequest, state: Serve
   if (scope.some((one) => knownScopes !== undefined && !knownScopes.includes(one)))
     return state.dialect.problem({ status: 400, error: 'invalid_scope', description: 'Unknown scope' })
   const audience = request.form.get('audience') ?? undefined
-  const { deviceCode, userCode } = state.devices.open(caller.client.clientId, scope, audience)
-  const { verification } = endpointsOf(state, state.publicOrigin)
+  const { deviceCode, userCode } = state.devices.open({ clientId: caller.client.clientId, scope, audience })
+  const { verification } = endpointsOf(state, request)
   return json(200, {
     device_code: deviceCode,
     user_code: userCode,

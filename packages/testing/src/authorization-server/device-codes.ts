@@ -6,14 +6,14 @@ import type { DevicePollError, Policy } from './policy.ts'
 export interface PendingDevice {
   readonly clientId: string
   readonly scope: readonly string[]
-  /** What the request named as `audience`. */
+  /** Absent: none was named. */
   readonly audience: string | undefined
   readonly deviceCode: string
   /** What the person types, such as `WDJB-MJHT`. */
   readonly userCode: string
   /** Epoch seconds. */
   readonly expiresAt: number
-  /** Seconds between two polls; 5 more after each one that came too early. */
+  /** Seconds between two polls; more after each one that came too early. */
   intervalSeconds: number
   polledAt?: number
   /** Who agreed, or that somebody said no. */
@@ -47,11 +47,9 @@ export class DeviceCodes {
   }
 
   /** A new device that waits. */
-  open(clientId: string, scope: readonly string[], audience?: string): PendingDevice {
+  open(asked: Pick<PendingDevice, 'clientId' | 'scope' | 'audience'>): PendingDevice {
     const device: PendingDevice = {
-      clientId,
-      scope,
-      audience,
+      ...asked,
       deviceCode: this.#marks.mint('device_code', 'dc_'),
       userCode: `${fourLetters()}-${fourLetters()}`,
       expiresAt: this.#now() + this.#policy.deviceCodeLifetimeSeconds,
@@ -90,7 +88,7 @@ export class DeviceCodes {
       return { error: 'expired_token' }
     }
     if (tooEarly) {
-      device.intervalSeconds += 5
+      device.intervalSeconds += this.#policy.deviceSlowDownSeconds
       return { error: 'slow_down' }
     }
     const { decision } = device

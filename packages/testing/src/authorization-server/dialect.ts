@@ -39,8 +39,8 @@ export interface Dialect {
   readonly problem: (problem: OAuthProblem) => Reply
   /** The userinfo answer. */
   readonly userinfo: (user: EmulatedUser, grant: Grant) => Readonly<Record<string, unknown>>
-  /** What an ID token says beside that. */
-  readonly idTokenClaims?: (user: EmulatedUser) => Readonly<Record<string, unknown>>
+  /** What an ID token says about the user. Absent: what userinfo says. */
+  readonly idTokenClaims?: (user: EmulatedUser, grant: Grant) => Readonly<Record<string, unknown>>
   /** What a client takes from the userinfo answer as the user's id, as text. */
   readonly userId: (user: EmulatedUser) => string
   /** Whether a token answer names the scope. */

@@ -14,7 +14,7 @@ export interface LiveGrant {
   /** The newest access token that would be accepted now. */
   readonly accessToken: string | undefined
   readonly scope: readonly string[]
-  /** What the request named as `audience`. */
+  /** The API that the client named as `audience`. */
   readonly audience: string | undefined
   /** Epoch seconds. */
   readonly authorizedAt: number
@@ -46,8 +46,8 @@ export interface Authorization {
   readonly clientId: string
   readonly userId: string | undefined
   readonly scope: readonly string[]
-  /** Absent: none was asked for. */
-  readonly audience?: string
+  /** The API that the tokens are for. Absent: none was named. */
+  readonly audience?: string | undefined
   readonly nonce: string | undefined
   readonly authorizedAt: number
   /** The client went without secret or key. */
@@ -62,7 +62,7 @@ export class Grant implements Authorization {
   clientId: string
   readonly userId: string | undefined
   readonly scope: readonly string[]
-  declare readonly audience?: string
+  readonly audience: string | undefined
   readonly nonce: string | undefined
   readonly authorizedAt: number
   isPublic: boolean
@@ -78,7 +78,7 @@ export class Grant implements Authorization {
     this.clientId = from.clientId
     this.userId = from.userId
     this.scope = from.scope
-    if (from.audience !== undefined) this.audience = from.audience
+    this.audience = from.audience
     this.nonce = from.nonce
     this.authorizedAt = from.authorizedAt
     this.isPublic = from.isPublic
@@ -89,8 +89,19 @@ export class Grant implements Authorization {
 /** The client that presents a refresh token. */
 export type Presenter = Pick<Authorization, 'clientId' | 'isPublic'>
 
-/** Makes the text of an access token for a grant. `issuedAt` is in epoch seconds. */
-export type MintAccessToken = (grant: Grant, issuedAt: number, lifetimeSeconds: number) => string
+/** When an access token is issued, and by whom. */
+export interface AccessTokenIssue {
+  /** Epoch seconds. */
+  readonly issuedAt: number
+  /** As the client knows the server: see `ServerState.addressAt`. */
+  readonly issuer: string
+}
+
+/** Makes the text of an access token for a grant. */
+export type MintAccessToken = (
+  grant: Grant,
+  issue: AccessTokenIssue & { readonly lifetimeSeconds: number },
+) => string
 
 /** Every grant of a server and the rules by which refresh tokens live and die. */
 export class Grants {
@@ -136,12 +147,12 @@ export class Grants {
   }
 
   /** A new access token of the grant. */
-  addAccessToken(grant: Grant, issuedAt: number = this.#now()): AccessToken {
+  addAccessToken(grant: Grant, issue: AccessTokenIssue): AccessToken {
     const { accessTokenLifetimeSeconds, applicationTokenLifetimeSeconds } = this.#policy
     const isApplication = grant.userId === undefined && applicationTokenLifetimeSeconds !== undefined
     const lifetimeSeconds = isApplication ? applicationTokenLifetimeSeconds : accessTokenLifetimeSeconds
-    const token = this.#mint(grant, issuedAt, lifetimeSeconds)
-    const expiresAt = issuedAt + lifetimeSeconds
+    const token = this.#mint(grant, { ...issue, lifetimeSeconds })
+    const expiresAt = issue.issuedAt + lifetimeSeconds
     const entry: AccessToken = { token, grant, lifetimeSeconds, expiresAt, dead: false }
     grant.accessTokens.push(entry)
     this.#byAccessToken.set(token, entry)

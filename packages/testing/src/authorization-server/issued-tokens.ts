@@ -19,10 +19,10 @@ export interface IssuedTokens {
 export interface TokensOptions {
   /** @default none */
   readonly scope?: readonly string[]
+  /** The API that the tokens are for. Absent: none is named. */
+  readonly audience?: string
   /** The access token ended a minute ago; the refresh token is alive. @default false */
   readonly expired?: boolean
-  /** The API that the access token is for, where the provider makes a difference (Auth0). */
-  readonly audience?: string
 }
 
 const ENDED_SECONDS_AGO = 60
@@ -33,7 +33,7 @@ const ENDED_SECONDS_AGO = 60
  * @throws Error that names the users when none or several are meant
  */
 export function issueTokens(state: ServerState, userName: string, options: TokensOptions): IssuedTokens {
-  const { scope = [], expired = false, audience } = options
+  const { scope = [], audience, expired = false } = options
   const user = userNamed(userName, state.users)
   const lifetimeSeconds = state.policy.accessTokenLifetimeSeconds
   const now = Math.floor(state.now())
@@ -42,14 +42,14 @@ export function issueTokens(state: ServerState, userName: string, options: Token
     clientId: state.firstClientId,
     userId: user.id,
     scope,
+    audience,
     nonce: undefined,
-    ...(audience === undefined ? {} : { audience }),
     authorizedAt,
     isPublic: false,
     isBound: false,
   })
   return {
-    accessToken: state.grants.addAccessToken(grant, authorizedAt).token,
+    accessToken: state.grants.addAccessToken(grant, { issuedAt: authorizedAt, issuer: state.issuer }).token,
     refreshToken: state.grants.addRefreshToken(grant),
     tokenType: 'Bearer',
     expiresAt: authorizedAt + lifetimeSeconds,

@@ -1,8 +1,12 @@
+import type { ReceivedRequest } from '../http/received-request.ts'
 import { json, type Reply } from '../http/reply.ts'
 import type { ServerState } from './state.ts'
 
 /** The grant type of RFC 8628 §3.4. */
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** Where an endpoint is that the server does not have. */
+const ABSENT = '/absent'
 
 /** Absolute URLs of the endpoints of a server. */
 export interface Endpoints {
@@ -17,10 +21,11 @@ export interface Endpoints {
   readonly verification: string
 }
 
-/** The endpoint URLs, by default as the server is reached here. One that the server lacks is an address that answers 404. */
-export function endpointsOf(state: ServerState, origin: string = state.origin): Endpoints {
+/** The endpoint URLs, at the host that a request named if there is one. One that the server lacks is an address that answers 404. */
+export function endpointsOf(state: ServerState, request?: ReceivedRequest): Endpoints {
   const { paths } = state.dialect
-  const at = (path: string | undefined): string => origin + (path ?? '/absent')
+  const { origin } = request === undefined ? state : state.addressAt(request)
+  const at = (path: string | undefined): string => origin + (path ?? ABSENT)
   return {
     authorization: at(paths.authorization),
     token: at(paths.token),
@@ -33,12 +38,17 @@ export function endpointsOf(state: ServerState, origin: string = state.origin): 
   }
 }
 
+/** The endpoint URLs without those that the server lacks. */
+export function servedEndpoints(endpoints: Endpoints): Readonly<Partial<Endpoints>> {
+  return Object.fromEntries(Object.entries(endpoints).filter(([, url]) => new URL(url).pathname !== ABSENT))
+}
+
 /** `GET /.well-known/openid-configuration`. */
-export function discovery(state: ServerState): Reply {
-  const endpoints = endpointsOf(state, state.publicOrigin)
+export function discovery(request: ReceivedRequest, state: ServerState): Reply {
+  const endpoints = endpointsOf(state, request)
   const supportsIss = state.policy.advertisesResponseIss
   return json(200, {
-    issuer: state.issuer,
+    issuer: state.addressAt(request).issuer,
     authorization_endpoint: endpoints.authorization,
     token_endpoint: endpoints.token,
     userinfo_endpoint: endpoints.userinfo,

@@ -49,6 +49,8 @@ export interface Policy {
   deviceCodeLifetimeSeconds: number
   /** Seconds between two polls of a device. Absent: the answer names none, and 5 holds (RFC 8628 §3.2). @default 5 */
   deviceIntervalSeconds: number | undefined
+  /** So many seconds more between two polls after each `slow_down`; the RFC says 5. @default 5 */
+  deviceSlowDownSeconds: number
   /** Statuses of the answers to a poll, where they are not 400; Auth0: 403, and 429 for `slow_down`. @default none */
   deviceErrorStatuses: Readonly<Partial<Record<DevicePollError, number>>>
   /** `expired_token` is said once and `invalid_grant` from then on, as Auth0 does. @default false */
@@ -59,6 +61,8 @@ export interface Policy {
   pkce: 'required' | 'optional' | 'ignored'
   /** Status of `invalid_client` without Basic credentials; with them it is 401. @default 401 */
   invalidClientStatus: 400 | 401 | 403
+  /** Token, revocation and device requests may have a JSON body instead of a form. @default false */
+  jsonBodies: boolean
   /** How Basic credentials are read: form-decoded (RFC 6749 §2.3.1), raw, or either. @default 'either' */
   basicDecoding: 'form' | 'raw' | 'either'
   /** `iss` of the authorization response (RFC 9207): the issuer, none, or these values, repeated when several. @default 'issuer' with `oidc`, else 'none' */
@@ -104,11 +108,13 @@ export function policyOf(oidc: boolean, overrides: Partial<Policy> = {}): Policy
     codeLifetimeSeconds: 60,
     deviceCodeLifetimeSeconds: 900,
     deviceIntervalSeconds: 5,
+    deviceSlowDownSeconds: 5,
     deviceErrorStatuses: {},
     deviceExpiredOnce: false,
     verificationUriComplete: true,
     pkce: 'optional',
     invalidClientStatus: 401,
+    jsonBodies: false,
     basicDecoding: 'either',
     responseIss: oidc ? 'issuer' : 'none',
     advertisesResponseIss: oidc,

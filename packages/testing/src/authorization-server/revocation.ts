@@ -1,10 +1,12 @@
 import type { ReceivedRequest } from '../http/received-request.ts'
 import { type Reply, text } from '../http/reply.ts'
 import { authenticateClient } from './client-auth.ts'
+import { withForm } from './form-body.ts'
 import type { ServerState } from './state.ts'
 
 /** `POST revoke` (RFC 7009): a refresh token ends its grant, an access token ends alone, an unknown token is fine. */
-export async function revoke(request: ReceivedRequest, state: ServerState): Promise<Reply> {
+export async function revoke(received: ReceivedRequest, state: ServerState): Promise<Reply> {
+  const request = withForm(received, state) ?? received
   const caller = await authenticateClient(request, state)
   if ('error' in caller) return state.dialect.problem(caller)
   const token = request.form.get('token')

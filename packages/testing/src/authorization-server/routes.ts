@@ -46,7 +46,12 @@ export function routesOf(
     },
     { endpoint: 'revoke', methods: ['POST'], path: at(paths.revocation), handle: (r) => revoke(r, state) },
     { endpoint: 'jwks', methods: ['GET'], path: at(paths.jwks), handle: () => jwks(state) },
-    { endpoint: 'discovery', methods: ['GET'], path: at(paths.discovery), handle: () => discovery(state) },
+    {
+      endpoint: 'discovery',
+      methods: ['GET'],
+      path: at(paths.discovery),
+      handle: (r) => discovery(r, state),
+    },
     {
       endpoint: 'deviceAuthorization',
       methods: ['POST'],

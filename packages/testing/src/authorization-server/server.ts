@@ -4,7 +4,9 @@ import type { Faults } from '../http/faults.ts'
 import type { ReceivedRequest } from '../http/received-request.ts'
 import type { SecretMarks } from '../secret-marks.ts'
 import type { EmulatedUser, RegisteredClient } from './client.ts'
+import type { Brand } from './consent-page.ts'
 import { plainDialect } from './dialect.ts'
+import { withForm } from './form-body.ts'
 import type { Grant, LiveGrant } from './grants.ts'
 import { type IssuedTokens, issueTokens, type TokensOptions } from './issued-tokens.ts'
 import type { KeySet } from './keys.ts'
@@ -53,8 +55,8 @@ export async function startAuthorizationServer(
   if (options.exclusive !== undefined) policy.exclusive = options.exclusive
   if (options.autoApprove !== undefined) policy.autoApprove = options.autoApprove
   const dialect = plainDialect(issuerPath, oidc)
-  const server = new AuthorizationServer({ clients, users, clock, marks, oidc, policy, dialect })
-  await server.listen(port, issuerPath)
+  const server = new AuthorizationServer({ clients, users, clock, marks, oidc, policy, dialect, issuerPath })
+  await server.listen(port)
   return server
 }
 
@@ -77,12 +79,10 @@ export class AuthorizationServer {
     })
   }
 
-  /** Starts to listen. @param publicOrigin what it calls itself; absent: where it listens. */
-  async listen(port?: number, issuerPath = '', publicOrigin?: string): Promise<void> {
+  /** Starts to listen. */
+  async listen(port?: number): Promise<void> {
     await this.#server.listen(port)
     this.#state.origin = this.#server.origin
-    this.#state.publicOrigin = publicOrigin ?? this.#server.origin
-    this.#state.issuer = this.#state.publicOrigin + issuerPath
   }
 
   /** `http://127.0.0.1:<port>`. */
@@ -98,6 +98,11 @@ export class AuthorizationServer {
   /** Absolute URLs. */
   get endpoints(): Endpoints {
     return endpointsOf(this.#state)
+  }
+
+  /** Name and colours of its pages. */
+  get brand(): Brand {
+    return this.#state.dialect.brand
   }
 
   /** Switches; set a field and the next request sees it. */
@@ -252,7 +257,7 @@ export class AuthorizationServer {
   }
 
   #count(request: ReceivedRequest): void {
-    const presented = request.form.get('refresh_token')
+    const presented = (withForm(request, this.#state) ?? request).form.get('refresh_token')
     const grant = presented === null ? undefined : this.#state.grants.byToken(presented)
     if (request.endpoint !== 'token' || presented === null || grant === undefined) return
     this.#state.grants.countCall(presented)

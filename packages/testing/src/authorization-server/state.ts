@@ -1,4 +1,5 @@
 import { TestClock, type TimeSource } from '../clock.ts'
+import type { ReceivedRequest } from '../http/received-request.ts'
 import { SecretMarks } from '../secret-marks.ts'
 import { DEFAULT_USERS, type EmulatedUser, type RegisteredClient } from './client.ts'
 import { Clients } from './clients.ts'
@@ -17,10 +18,9 @@ export interface IssuedCode {
   readonly redirectUri: string
   readonly userId: string
   readonly scope: readonly string[]
+  readonly audience: string | undefined
   readonly challenge: string | undefined
   readonly nonce: string | undefined
-  /** What the request named as `audience`. */
-  readonly audience: string | undefined
   readonly issuedAt: number
   /** The grant that it was exchanged for. */
   grantId?: string
@@ -32,11 +32,12 @@ export interface PendingRequest {
   readonly clientId: string
   readonly redirectUri: string
   readonly scope: readonly string[]
+  readonly audience: string | undefined
+  /** As the browser knows the server. */
+  readonly issuer: string
   readonly state: string | undefined
   readonly challenge: string | undefined
   readonly nonce: string | undefined
-  /** What the request named as `audience`. */
-  readonly audience: string | undefined
   readonly formPost: boolean
 }
 
@@ -49,6 +50,10 @@ export interface ServerStateOptions {
   readonly oidc: boolean
   readonly policy: Partial<Policy>
   readonly dialect: Dialect
+  /** The real origins that the server answers for. A request with such a `Host` is answered as the real server would. @default none */
+  readonly realOrigins?: readonly string[] | undefined
+  /** Path of the issuer; the real servers may want a slash. @default '' */
+  readonly issuerPath?: string | undefined
   /** Makes access tokens; absent: opaque ones. */
   readonly accessToken?: ((state: ServerState) => MintAccessToken) | undefined
 }
@@ -79,11 +84,9 @@ export class ServerState {
     device_code: 0,
   }
   /** Set once the server listens. */
-  issuer = ''
-  /** Where it listens. Set once it does. */
   origin = ''
-  /** What it calls itself in the addresses that it tells. Set once the server listens. */
-  publicOrigin = ''
+  readonly #realOrigins: readonly string[]
+  readonly #issuerPath: string
 
   /** Registers the client secrets with the marks. */
   constructor(options: ServerStateOptions) {
@@ -95,6 +98,8 @@ export class ServerState {
     this.clients = new Clients(options.clients, this.policy, this.marks)
     this.firstClientId = options.clients[0]?.clientId ?? ''
     this.dialect = options.dialect
+    this.#realOrigins = options.realOrigins ?? []
+    this.#issuerPath = options.issuerPath ?? ''
     this.devices = new DeviceCodes(this.policy, this.marks, () => this.now())
     const mintOpaque = (): string => this.marks.mint('access_token', this.dialect.accessTokenPrefix)
     const mint = options.accessToken?.(this) ?? mintOpaque
@@ -104,6 +109,18 @@ export class ServerState {
   /** Epoch seconds on the server's own clock, skew included. */
   now(): number {
     return this.clock.now() + this.policy.skewSeconds
+  }
+
+  /** The origin with the issuer's path. */
+  get issuer(): string {
+    return this.origin + this.#issuerPath
+  }
+
+  /** Origin and issuer as the sender of a request knows them: real ones, if it was sent to a real host. */
+  addressAt({ headers }: ReceivedRequest): { readonly origin: string; readonly issuer: string } {
+    const real = this.#realOrigins.find((one) => new URL(one).host === headers.host)
+    const origin = real ?? this.origin
+    return { origin, issuer: origin + this.#issuerPath }
   }
 
   /** The user with this id. @throws Error when there is none */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Behaviour } from '../http/faults.ts'
-import { mediaType, type ReceivedRequest } from '../http/received-request.ts'
+import type { ReceivedRequest } from '../http/received-request.ts'
 import { json, type Reply } from '../http/reply.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-auth.ts'
 import type { OAuthProblem } from './dialect.ts'
+import { withForm } from './form-body.ts'
 import type { Grant } from './grants.ts'
 import { accessTokenHash, IdTokenBuilder } from './id-token.ts'
 import { DEVICE_GRANT } from './metadata.ts'
@@ -25,21 +26,21 @@ interface Issue {
 
 /** `POST token` with the grants of RFC 6749, password aside, and of RFC 8628. */
 export async function token(
-  request: ReceivedRequest,
+  received: ReceivedRequest,
   state: ServerState,
   behaviour: AuthorizationServerBehaviour | undefined,
 ): Promise<Reply> {
+  const request = withForm(received, state)
+  if (request === undefined) return state.dialect.problem(invalidRequest('The body must be a form'))
   const { form } = request
-  if (mediaType(request.headers) !== 'application/x-www-form-urlencoded') {
-    return state.dialect.problem(invalidRequest('The body must be a form'))
-  }
   const repeated = [...form.keys()].find((name) => form.getAll(name).length > 1)
   if (repeated !== undefined) return state.dialect.problem(invalidRequest(`${repeated} is repeated`))
   const caller = await authenticateClient(request, state)
   // From here to the answer nothing waits, so that parallel requests cannot both spend the same code or token.
   const issue = 'error' in caller ? caller : issueFor(form, caller, state)
   if ('error' in issue) return state.dialect.problem(issue)
-  return json(200, answer(issue, state, behaviour?.idToken ?? state.policy.idToken))
+  const { issuer } = state.addressAt(request)
+  return json(200, answer({ ...issue, issuer }, state, behaviour?.idToken ?? state.policy.idToken))
 }
 
 function issueFor(
@@ -77,10 +78,9 @@ function byCode(
     caller.method === 'none' && caller.client.clientSecret !== undefined && code.challenge === undefined
   const wrong = unproved ? 'Neither secret nor PKCE' : verifierProblem(code, form.get('code_verifier'), state)
   if (wrong !== undefined) return invalidGrant(wrong)
-  const { clientId, userId, scope, nonce, audience, issuedAt: authorizedAt } = code
+  const { clientId, userId, scope, audience, nonce, issuedAt: authorizedAt } = code
   const isPublic = caller.method === 'none'
-  const named = audience === undefined ? {} : { audience }
-  const from = { clientId, userId, scope, nonce, authorizedAt, isPublic, isBound: true, ...named }
+  const from = { clientId, userId, scope, audience, nonce, authorizedAt, isPublic, isBound: true }
   const grant = state.grants.open(from)
   code.grantId = grant.id
   return { grant, grantType: 'authorization_code', refreshToken: firstRefreshToken(grant, state), scope }
@@ -105,11 +105,11 @@ function byDeviceCode(
     clientId,
     userId,
     scope,
+    audience,
     nonce: undefined,
     authorizedAt,
     isPublic,
     isBound: true,
-    ...(audience === undefined ? {} : { audience }),
   })
   return { grant, grantType: 'device_code', refreshToken: firstRefreshToken(grant, state), scope }
 }
@@ -180,14 +180,14 @@ function byClient(
   if (knownScopes !== undefined && scope.some((one) => !knownScopes.includes(one))) {
     return { status: 400, error: 'invalid_scope', description: 'Not all of the scope is known' }
   }
-  const audience = form.get('audience')
+  const audience = form.get('audience') ?? undefined
   const { clientId } = caller.client
   const from = {
     clientId,
     userId: undefined,
     nonce: undefined,
     scope,
-    ...(audience === null ? {} : { audience }),
+    audience,
     authorizedAt: state.now(),
     isPublic: false,
     isBound: true,
@@ -195,8 +195,17 @@ function byClient(
   return { grant: state.grants.open(from), grantType: 'client_credentials', refreshToken: undefined, scope }
 }
 
-function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBehaviour['idToken']): object {
-  const { token: accessToken, lifetimeSeconds } = state.grants.addAccessToken(issue.grant)
+/** An `Issue`, and the issuer as the client knows it. */
+type Answered = Issue & { readonly issuer: string }
+
+function answer(
+  issue: Answered,
+  state: ServerState,
+  idToken: AuthorizationServerBehaviour['idToken'],
+): object {
+  const { issuer } = issue
+  const at = { issuedAt: state.now(), issuer }
+  const { token: accessToken, lifetimeSeconds } = state.grants.addAccessToken(issue.grant, at)
   const { refreshToken, scope, grantType } = issue
   state.mints[grantType]++
   const withIdToken = state.oidc && scope.includes('openid') && grantType !== 'client_credentials'
@@ -213,17 +222,16 @@ function answer(issue: Issue, state: ServerState, idToken: AuthorizationServerBe
 }
 
 function makeIdToken(
-  issue: Issue & Pick<IdTokenBuilder, 'grantType'>,
+  issue: Answered & Pick<IdTokenBuilder, 'grantType'>,
   state: ServerState,
   accessToken: string,
   make: AuthorizationServerBehaviour['idToken'],
 ): string {
-  const { grant, grantType } = issue
+  const { grant, grantType, issuer } = issue
   const now = Math.floor(state.now())
   const claims = {
-    ...state.dialect.userinfo(state.user(grant.userId ?? ''), grant),
-    ...state.dialect.idTokenClaims?.(state.user(grant.userId ?? '')),
-    iss: state.issuer,
+    ...(state.dialect.idTokenClaims ?? state.dialect.userinfo)(state.user(grant.userId ?? ''), grant),
+    iss: issuer,
     aud: grant.clientId,
     iat: now,
     exp: now + 3600,

@@ -75,7 +75,7 @@ export function exboDialect(switches: ExboSwitches): Dialect {
  * They are registered with the marks by their signature. With the switch they are opaque.
  */
 export function exboAccessToken(state: ServerState, switches: ExboSwitches): MintAccessToken {
-  return (grant: Grant, issuedAt: number, lifetimeSeconds: number) => {
+  return (grant: Grant, { issuedAt, lifetimeSeconds }) => {
     if (switches.accessToken === 'opaque') return state.marks.mint('access_token')
     const now = Math.floor(issuedAt)
     const payload = {

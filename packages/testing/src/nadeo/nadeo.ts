@@ -2,6 +2,7 @@ import { TestClock, type TimeSource } from '../clock.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
 import { SecretMarks } from '../secret-marks.ts'
 import { NADEO_ACCOUNTS, type NadeoAccount } from './accounts.ts'
+import { type NadeoPresetOverrides, nadeoPresetOverrides } from './preset-overrides.ts'
 import {
   coreRoutes,
   liveRoutes,
@@ -15,6 +16,12 @@ import { NadeoTokenBook } from './tokens.ts'
 export interface NadeoEmulatorOptions {
   /** @default one service account and one dedicated server account */
   readonly accounts?: readonly NadeoAccount[]
+  /** @default any free one */
+  readonly corePort?: number
+  /** @default any free one */
+  readonly livePort?: number
+  /** @default any free one */
+  readonly meetPort?: number
   /** Absent: its own `TestClock` on system time. */
   readonly clock?: TimeSource
   /** Absent: its own. */
@@ -26,31 +33,13 @@ export interface NadeoEmulatorOptions {
 /** Starts Nadeo's core, live and meet hosts on three ports of 127.0.0.1. */
 export async function startNadeo(options: NadeoEmulatorOptions = {}): Promise<NadeoEmulator> {
   const emulator = new NadeoEmulator(options)
-  await Promise.all([emulator.core.listen(), emulator.live.listen(), emulator.meet.listen()])
+  const { corePort, livePort, meetPort } = options
+  await Promise.all([
+    emulator.core.listen(corePort),
+    emulator.live.listen(livePort),
+    emulator.meet.listen(meetPort),
+  ])
   return emulator
-}
-
-/** One audience of {@link NadeoOverrides}. */
-interface NadeoAudienceOverride {
-  readonly name: string
-  readonly aliases: readonly string[]
-  readonly resourceOrigins: readonly string[]
-}
-
-/** The options of a client's Nadeo preset that lead it to an emulator. */
-export interface NadeoOverrides {
-  readonly clientLogin: {
-    readonly login: {
-      readonly endpoint: string
-      readonly headers: Readonly<Record<string, string>>
-      readonly body: Readonly<Record<string, string>>
-    }
-    readonly refresh: { readonly endpoint: string; readonly headers: Readonly<Record<string, string>> }
-    readonly audiences: readonly [NadeoAudienceOverride, ...NadeoAudienceOverride[]]
-  }
-  readonly resourceOrigins: readonly string[]
-  readonly login: string
-  readonly password: string
 }
 
 /** An emulated Nadeo: no OAuth server, but a login that gives a token for each audience. */
@@ -115,33 +104,9 @@ export class NadeoEmulator {
       : { NADEO_CLIENT_ID: account.login, NADEO_CLIENT_SECRET: account.password }
   }
 
-  /** What leads a Nadeo preset here, beside its own options, for an application that does not take a dispatcher. */
-  get presetOverrides(): NadeoOverrides {
-    const { NADEO_CLIENT_ID: login = '', NADEO_CLIENT_SECRET: password = '' } = this.environment
-    const core = { name: 'NadeoServices', aliases: ['core', 'prod'], resourceOrigins: [this.core.origin] }
-    const live = {
-      name: 'NadeoLiveServices',
-      aliases: ['live', 'meet', 'club'],
-      resourceOrigins: [this.live.origin, this.meet.origin],
-    }
-    const tokens = `${this.core.origin}/v2/authentication/token`
-    return {
-      clientLogin: {
-        login: {
-          endpoint: `${tokens}/basic`,
-          headers: { authorization: 'Basic {basic}' },
-          body: { audience: '{audience}' },
-        },
-        refresh: {
-          endpoint: `${tokens}/refresh`,
-          headers: { authorization: 'nadeo_v1 t={refresh_token}' },
-        },
-        audiences: [core, live],
-      },
-      resourceOrigins: [this.core.origin, this.live.origin, this.meet.origin],
-      login,
-      password,
-    }
+  /** What leads a Nadeo preset here, for an application that does not take a dispatcher. With the first account. */
+  get presetOverrides(): NadeoPresetOverrides {
+    return nadeoPresetOverrides(this, this.accounts[0])
   }
 
   /** Makes access or refresh tokens be refused: those of one account, or all. */

@@ -20,6 +20,8 @@ export interface TrackmaniaOptions {
   readonly clientSecret?: string
   /** Compared exactly, ports too. @default `/callback/trackmania` on 127.0.0.1:3000; more by `as.registerRedirectUri` */
   readonly redirectUris?: readonly string[]
+  /** @default any free one */
+  readonly port?: number
   /** Absent: its own `TestClock` on system time. */
   readonly clock?: TimeSource
   /** Absent: its own. */
@@ -56,7 +58,7 @@ export async function startTrackmania(options: TrackmaniaOptions = {}): Promise<
     dialect,
     api: (state) => trackmaniaRoutes(state, switches),
   })
-  await as.listen()
+  await as.listen(options.port)
   return new Trackmania(as, client, switches)
 }
 
