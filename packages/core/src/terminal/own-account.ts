@@ -6,6 +6,7 @@ import { keyedAccess } from '../fetch/keyed-access.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
 import { type Tokens, tokenSetFrom } from '../latchkey/tokens.ts'
 import { consoleLogger, type Logger, steadyLogger } from '../log.ts'
+import { revoke } from '../oauth-client/revoke.ts'
 import { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider, ProviderPreset } from '../protocol/provider.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
@@ -110,7 +111,10 @@ export class OwnAccount {
       const grant = this.#vault.open(ref, record)
       if ((await store.grants.delete(ref, record.version)) === 'moved') continue
       if (grant?.state !== 'live') return true
-      return this.#client.revoke(grant.tokens, { deadlineMs: 10_000 })
+      return revoke(this.#client, grant.tokens, undefined).then(
+        () => true,
+        () => false,
+      )
     }
   }
 
