@@ -4,7 +4,7 @@ import { pnpm, setUp } from './setup.mjs'
 import { fail, root } from './workspace.mjs'
 
 /** The packages in the order of their dependencies. */
-const names = ['core', 'express', 'fastify', 'redis', 'testing']
+const names = ['core', 'express', 'fastify', 'redis', 'testing', 'cli']
 const folder = join(root, '.tarballs')
 
 /** Packs one package as it would be published and returns the tarball's path. */
@@ -25,12 +25,13 @@ try {
   await setUp()
   rmSync(folder, { recursive: true, force: true })
   console.log('packing …')
-  const [core, express, fastify, redis, testing] = (await Promise.all(names.map(pack))).map(quoted)
+  const [core, express, fastify, redis, testing, cli] = (await Promise.all(names.map(pack))).map(quoted)
   console.log('\nIn the folder of your app:\n')
   console.log(`npm install ${core} ${express} express   # on Express`)
   console.log(`npm install ${core} ${fastify} fastify   # on Fastify`)
   console.log(`npm install ${redis} ioredis   # for several processes, and sessions that outlive a restart`)
   console.log(`npm install --save-dev ${testing}   # for its tests`)
+  console.log(`npm install ${core} ${cli}   # for programs in a terminal`)
 } catch (error) {
   fail(error)
 }

@@ -3,12 +3,16 @@ import { registerHooks } from 'node:module'
 import type { AddressInfo, Server } from 'node:net'
 
 /** Loaded into the process of an example before the program, which so stays what its reader runs. */
-const emulated = new URL('./emulated-express.fixture.ts', import.meta.url).href
+const emulated: Readonly<Record<string, string>> = {
+  '@latchkey/express': new URL('./emulated-express.fixture.ts', import.meta.url).href,
+  '@latchkey/cli': new URL('./emulated-cli.fixture.ts', import.meta.url).href,
+}
 
 registerHooks({
   resolve(specifier, context, next) {
-    const isExample = specifier === '@latchkey/express' && context.parentURL !== emulated
-    return isExample ? { url: emulated, shortCircuit: true } : next(specifier, context)
+    const url = emulated[specifier]
+    const isExample = url !== undefined && context.parentURL !== url
+    return isExample ? { url, shortCircuit: true } : next(specifier, context)
   },
 })
 

@@ -83,6 +83,8 @@ export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
   }
   if (!reply.ok) process.stderr.write(`${reply.status} ${printable(reply.statusText)}\n`)
   process.stdout.write(new Uint8Array(await reply.arrayBuffer()))
+  // The shell's next prompt begins on a line of its own.
+  if (process.stdout.isTTY) process.stdout.write('\n')
   process.exitCode = reply.ok ? 0 : 1
   return undefined
 }

@@ -200,7 +200,7 @@ describe('latchkey doctor', () => {
     expect(bad.stdout).toMatch(/✗ LATCHKEY_SECRET: .*(shorter|example)/)
     expect(bad.stdout).toMatch(/✗ base URL: write http:\/\/127\.0\.0\.1 instead of localhost/)
     expect(bad.stdout).toMatch(
-      /Spotify: register this redirect URI, letter for letter: http:\/\/localhost:3000\/callback\/spotify\. It takes https, and http only with 127\.0\.0\.1/,
+      /Spotify: register this redirect URI \(https, or http with 127\.0\.0\.1 or \[::1\], never localhost\) letter for letter: http:\/\/localhost:3000\/callback\/spotify$/m,
     )
     expect(bad.stdout).toMatch(/Redis: (cannot be used|not checked)/)
     expect(bad.stdout + bad.stderr).not.toContain('hidden')

@@ -119,8 +119,8 @@ async function checkProvider(
 ): Promise<readonly Finding[]> {
   const { id, name } = preset
   const findings: Finding[] = [credentials(preset)]
-  if (baseUrl !== undefined && preset.authorizationEndpoint !== undefined)
-    findings.push(redirectUri(preset, baseUrl))
+  const isForUsers = preset.issuer !== undefined || preset.authorizationEndpoint !== undefined
+  if (baseUrl !== undefined && isForUsers) findings.push(redirectUri(preset, baseUrl))
   const answer = await look(preset)
   if ('failure' in answer) {
     const text = `${answer.origin} cannot be reached (${answer.failure}). Check the network, the proxy and the address.`
@@ -129,7 +129,7 @@ async function checkProvider(
   findings.push({ about: name, level: 'ok', text: `${answer.origin} answers` })
   const skew = clockSkew(name, answer.date)
   if (skew !== undefined) findings.push(skew)
-  findings.push(pkce(preset, answer.document))
+  if (isForUsers) findings.push(pkce(preset, answer.document))
   if (preset.issuer !== undefined) findings.push(...(await discovery(preset, id)))
   return findings
 }
@@ -150,16 +150,18 @@ function credentials({ id, name, clientId, clientSecret, clientAuth, clientLogin
     const text = `no client secret. A server needs ${variable}_CLIENT_SECRET; a program in a terminal does without.`
     return { about, level: 'warning', text }
   }
-  return { about, level: 'ok', text: 'client id and secret are there' }
+  return {
+    about,
+    level: 'ok',
+    text: needsSecret ? 'client id and secret are there' : 'the client id is there',
+  }
 }
 
 function redirectUri({ id, name, callbackPath, redirectUriRule }: ProviderPreset, baseUrl: string): Finding {
   const uri = baseUrl.replace(/\/$/, '') + (callbackPath ?? `/callback/${id}`)
   const rule =
-    redirectUriRule === 'loopback_literal'
-      ? ' It takes https, and http only with 127.0.0.1 or [::1], never localhost.'
-      : ''
-  return { about: name, level: 'ok', text: `register this redirect URI, letter for letter: ${uri}.${rule}` }
+    redirectUriRule === 'loopback_literal' ? '(https, or http with 127.0.0.1 or [::1], never localhost) ' : ''
+  return { about: name, level: 'ok', text: `register this redirect URI ${rule}letter for letter: ${uri}` }
 }
 
 interface Looked {

@@ -2,7 +2,7 @@
 import { TestClock } from '../clock.ts'
 import { type Emulators, startEmulators } from '../emulators.ts'
 import { EmulatorServer } from '../http/emulator-server.ts'
-import { html } from '../http/reply.ts'
+import { html, json } from '../http/reply.ts'
 import { type CommandOptions, HELP, readOptions, WrongOption } from './options.ts'
 import { overviewsOf } from './overview.ts'
 import { overviewPage } from './overview-page.ts'
@@ -31,9 +31,11 @@ async function servePage(
   port: number | undefined,
 ): Promise<EmulatorServer<'page'>> {
   const overviews = overviewsOf(emulators)
+  const presets = Object.fromEntries(overviews.map(({ id, options }) => [id, options]))
   const page = new EmulatorServer({
     routes: [
       { endpoint: 'page', methods: ['GET'], path: '/', handle: () => html(200, overviewPage(overviews)) },
+      { endpoint: 'page', methods: ['GET'], path: '/providers.json', handle: () => json(200, presets) },
     ],
     clock: new TestClock(),
   })

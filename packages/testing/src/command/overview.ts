@@ -11,7 +11,9 @@ export interface Overview {
   /** Each real origin, and where the emulator answers for it. */
   readonly origins: Readonly<Record<string, string>>
   readonly environment: Readonly<Record<string, string>>
-  /** The call of the preset that leads an app here. */
+  /** The options of the preset that lead an app here. */
+  readonly options: object
+  /** The call of the preset with them. */
   readonly preset: string
   /** Who can sign in. */
   readonly people: readonly string[]
@@ -37,8 +39,8 @@ export function overviewsOf(emulators: Partial<Emulators>): readonly Overview[] 
 
 function overviewOf(id: EmulatorName, emulator: ProviderEmulators[EmulatorName]): Overview {
   const { origins, environment } = emulator
-  const preset = `${id}(${literal({ ...demandsOf(id, emulator), ...emulator.presetOverrides })})`
-  const common = { id, origins, environment, preset }
+  const options = { ...demandsOf(id, emulator), ...emulator.presetOverrides }
+  const common = { id, origins, environment, options, preset: `${id}(${literal(options)})` }
   if (!('as' in emulator)) return { ...common, ...nadeoOverview(emulator) }
   const { as } = emulator
   return {
