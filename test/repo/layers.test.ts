@@ -19,6 +19,7 @@ const layers: readonly (readonly string[])[] = [
   ['request-oauth'],
   ['options'],
   ['latchkey', 'oauth-client'],
+  ['terminal'],
   ['index', 'adapter'],
 ]
 

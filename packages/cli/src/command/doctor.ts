@@ -2,15 +2,9 @@ import { type Logger, OAuthClient, type ProviderPreset } from '@latchkey/core'
 import { checkedSecrets, printable } from '@latchkey/core/terminal'
 import type { Report } from './account-commands.ts'
 import type { Arguments } from './arguments.ts'
+import type { Finding } from './finding.ts'
 import { presetOf } from './presets.ts'
 import { checkRedis } from './redis-check.ts'
-
-/** One line of the doctor's: what was looked at, and what to do about it. */
-export interface Finding {
-  readonly about: string
-  readonly level: 'ok' | 'warning' | 'problem'
-  readonly text: string
-}
 
 const marks = { ok: '✓', warning: '!', problem: '✗' } as const
 const longestLookMs = 5_000

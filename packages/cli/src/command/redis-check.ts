@@ -1,4 +1,4 @@
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 const about = 'Redis'
 const pings = 20

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+// By names it would make Node set its global dispatcher.
+import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { LatchkeyError } from '@latchkey/core'
 import { equalInConstantTime, pageReply } from '@latchkey/core/terminal'
@@ -37,7 +38,8 @@ export class LoopbackReceiver {
   #deliver: (query: URLSearchParams, told: (outcome: Outcome) => void) => void = () => {}
   #isTaken = false
 
-  private constructor({ host = '127.0.0.1', path = '/callback', ...texts }: LoopbackOptions) {
+  /** Use {@link LoopbackReceiver.listen}. */
+  constructor({ host = '127.0.0.1', path = '/callback', ...texts }: LoopbackOptions) {
     this.#host = host
     this.#path = path
     this.#texts = texts
@@ -46,7 +48,7 @@ export class LoopbackReceiver {
       headersTimeout: longestRequestMs,
       maxHeaderSize: mostHeaderBytes,
     }
-    this.#server = createServer(limits, (req, res) => this.#answer(req, res))
+    this.#server = http.createServer(limits, (req, res) => this.#answer(req, res))
     this.#server.maxConnections = mostConnections
   }
 
