@@ -155,6 +155,7 @@ export class Latchkey<Id extends string = string> {
    * for the whole cluster, minted when it is first needed and refreshed before it expires.
    *
    * @throws {LatchkeyError} `invalid_options`: no such provider or option, or one token is all that the server keeps.
+   * @throws {LatchkeyError} `not_supported`: the provider, or this client there, has no such tokens.
    */
   application(provider: Id, options?: ApplicationOptions): ApiAccess {
     return this.#withoutRequest.application(provider, options)

@@ -37,6 +37,7 @@ import {
 } from './oauth-client/token-response.ts'
 import { invalidOption } from './options/invalid-option.ts'
 import { checkPreset } from './options/providers.ts'
+import { requireClientCredentials } from './protocol/client-credentials.ts'
 import { mintError } from './protocol/grant-error.ts'
 import { ProtocolClient } from './protocol/protocol-client.ts'
 import type { Provider, ProviderPreset } from './protocol/provider.ts'
@@ -214,10 +215,12 @@ export class OAuthClient<Id extends string = string> {
   /**
    * A token of the client's own. At servers with exclusive tokens (EXBO) it ends the one before: keep it, and share it.
    *
+   * @throws {LatchkeyError} `not_supported`: the provider, or this client there, has no such tokens.
    * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`
    * @see RFC 6749 §4.4
    */
   async clientCredentials(request: ClientCredentialsRequest = {}): Promise<TokenResponse> {
+    requireClientCredentials(this.#provider)
     const { audience } = request
     const scope = requestedScope(request.scope, [])
     const params = tokenParams(request.params)

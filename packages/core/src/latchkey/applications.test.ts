@@ -113,6 +113,24 @@ describe('Applications', () => {
     expect(mints()).toBe(0)
   })
 
+  it.each([
+    ['the server has no such tokens', { clientCredentials: false }, 'clientCredentials: true'],
+    ['the client has no secret', { clientAuth: { method: 'none' } }, 'Configure clientAuth'],
+  ] as const)('says that %s, as soon as the provider is known', async (_why, provider, fix) => {
+    const refused = {
+      code: 'not_supported',
+      provider: 'example',
+      message: expect.stringMatching(`Example.*${fix}`),
+    }
+    expect(() => fixture({ provider }).applications.access('example')).toThrow(
+      expect.objectContaining(refused),
+    )
+    const { applications, client, lookups, mints } = fixture({ provider, listed: false })
+    lookups.push(() => client)
+    expect(await rejection(applications.access('example').accessToken())).toMatchObject(refused)
+    expect(mints()).toBe(0)
+  })
+
   it('says what was asked for when the server refuses it', async () => {
     const { applications } = fixture({ answer: () => ({ status: 400, body: { error: 'invalid_scope' } }) })
     const error = await rejection(applications.access('example', { scope: ['a'] }).accessToken())

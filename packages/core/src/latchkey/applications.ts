@@ -7,6 +7,7 @@ import { isOptionsObject, isTextList, kindOf } from '../input/kind-of.ts'
 import { type NamesOf, requireKnownKeys } from '../input/known-names.ts'
 import { invalidOption } from '../options/invalid-option.ts'
 import { audienceOf } from '../protocol/audience.ts'
+import { requireClientCredentials } from '../protocol/client-credentials.ts'
 import type { ProtocolClient } from '../protocol/protocol-client.ts'
 import type { Provider } from '../protocol/provider.ts'
 import type { Dispatcher } from '../transport/undici.ts'
@@ -43,7 +44,7 @@ export class Applications {
     this.#parts = parts
   }
 
-  /** @throws {LatchkeyError} `invalid_options` */
+  /** @throws {LatchkeyError} `invalid_options`, `not_supported` */
   access(id: string, options: ApplicationOptions = {}): ApiAccess {
     checkOptions(options)
     const { scope = [], audience } = options
@@ -119,12 +120,13 @@ function checkOptions(options: unknown): void {
 
 /**
  * What is asked of the server, and where its token may go.
- * @throws {LatchkeyError} `invalid_options`: no such token can be had there.
+ * @throws {LatchkeyError} `not_supported`, `invalid_options`: no such token can be had there.
  */
 function mintAt(
   provider: Provider,
   wanted: Mint,
 ): { readonly mint: Mint; readonly resourceServer: ResourceServer } {
+  requireClientCredentials(provider)
   requireOneToken(provider, wanted)
   const { clientLogin } = provider
   if (clientLogin === undefined) return { mint: wanted, resourceServer: resourceServerOf(provider) }

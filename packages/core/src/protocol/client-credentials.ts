@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { LatchkeyError } from '../errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import { answerWithin } from './answer-within.ts'
 import { clientRequestContext } from './client-request.ts'
@@ -23,6 +24,32 @@ export interface MintContext {
   readonly transport: Transport
   readonly clock: Clock
   readonly metadata: MetadataSource
+}
+
+/**
+ * Refuses to ask where no client can have tokens of its own, or where this one cannot: it has to prove itself.
+ *
+ * @throws {LatchkeyError} `not_supported`
+ * @see RFC 6749 §4.4
+ */
+export function requireClientCredentials(provider: Omit<Provider, 'clientSecret'>): void {
+  const { id, name, clientAuth, clientCredentials, clientLogin } = provider
+  if (clientLogin !== undefined) return
+  if (!clientCredentials) {
+    const fix = 'If it has them all the same, set clientCredentials: true on the provider.'
+    throw noTokens(id, `${name} ("${id}") is not known to have tokens for the client itself. ${fix}`)
+  }
+  if (clientAuth.method === 'none') {
+    const fix = 'Configure clientAuth and clientSecret.'
+    throw noTokens(
+      id,
+      `The client at ${name} ("${id}") has no secret, so it gets no tokens of its own. ${fix}`,
+    )
+  }
+}
+
+function noTokens(provider: string, message: string): LatchkeyError {
+  return new LatchkeyError('not_supported', message, { provider, reason: 'client_credentials' })
 }
 
 /**

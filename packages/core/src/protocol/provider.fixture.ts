@@ -21,6 +21,7 @@ export function oauthProvider(overrides: Partial<Provider> = {}): Provider {
     tokenParams: {},
     tokenHeaders: {},
     tokenAnswer: {},
+    clientCredentials: true,
     idTokenAlgorithms: ['RS256', 'ES256'],
     userinfo: { endpoint: 'https://api.example/me', fields: { id: 'id' } },
     resourceOrigins: ['https://api.example'],

@@ -162,7 +162,9 @@ export interface Provider<Id extends string = string> {
   readonly tokenAnswer: Partial<TokenAnswerFields>
   /** Where the tokens are JWTs and the answer does not say when they end. */
   readonly tokenTimeClaims?: TokenTimeClaims
-  /** In place of client credentials (RFC 6749 §4.4). A provider with it alone signs nobody in. */
+  /** The server gives confidential clients tokens of their own by client credentials (RFC 6749 §4.4). */
+  readonly clientCredentials: boolean
+  /** In place of client credentials. A provider with it alone signs nobody in. */
   readonly clientLogin?: ClientLogin
   /** Signature algorithms accepted on ID tokens. `HS256` only when listed here. */
   readonly idTokenAlgorithms: readonly string[]

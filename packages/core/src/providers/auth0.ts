@@ -27,6 +27,7 @@ export function auth0<const Id extends string = 'auth0'>(options: Auth0Options<I
     issuer: `${origin}/`,
     authorizationEndpoint: `${origin}/authorize`,
     tokenEndpoint: `${origin}/oauth/token`,
+    clientCredentials: true,
     revocationEndpoint: `${origin}/oauth/revoke`,
     deviceAuthorizationEndpoint: `${origin}/oauth/device/code`,
     jwksUri: `${origin}/.well-known/jwks.json`,

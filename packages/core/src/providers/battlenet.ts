@@ -6,6 +6,7 @@ const data: PresetData = {
   name: 'Battle.net',
   authorizationEndpoint: 'https://oauth.battle.net/authorize',
   tokenEndpoint: 'https://oauth.battle.net/token',
+  clientCredentials: true,
   pkce: 'never',
   sendEmptyScope: true,
   userinfo: { endpoint: 'https://oauth.battle.net/userinfo', fields: { id: 'sub', name: 'battle_tag' } },

@@ -29,6 +29,7 @@ export function bitfount<const Id extends string = 'bitfount'>(
     audience: 'https://hub.bitfount.com/api',
     name: 'Bitfount',
     clientAuth: { method: 'none' },
+    clientCredentials: false,
     scope: ['profile', 'openid', 'offline_access'],
     userinfo: {
       endpoint: 'https://auth.bitfount.com/userinfo',

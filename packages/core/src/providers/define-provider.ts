@@ -37,6 +37,7 @@ const defaults: Omit<Provider, 'id' | 'clientId' | 'name' | 'resourceOrigins'> =
   tokenParams: {},
   tokenHeaders: {},
   tokenAnswer: {},
+  clientCredentials: false,
   idTokenAlgorithms: [
     'RS256',
     'RS384',

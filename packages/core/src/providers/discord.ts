@@ -6,6 +6,7 @@ const data: PresetData = {
   name: 'Discord',
   authorizationEndpoint: 'https://discord.com/oauth2/authorize',
   tokenEndpoint: 'https://discord.com/api/oauth2/token',
+  clientCredentials: true,
   revocationEndpoint: 'https://discord.com/api/oauth2/token/revoke',
   pkce: 'never',
   scope: ['identify'],

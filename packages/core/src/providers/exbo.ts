@@ -7,6 +7,7 @@ const data: PresetData = {
   icon: '<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2"><path d="M12 2.5 20.5 7v10L12 21.5 3.5 17V7z"/><path d="M15.5 8.5h-7v7h7M8.5 12h6"/></svg>',
   authorizationEndpoint: 'https://exbo.net/oauth/authorize',
   tokenEndpoint: 'https://exbo.net/oauth/token',
+  clientCredentials: true,
   clientAuth: { method: 'client_secret_post' },
   // None is documented, and an unknown parameter may be refused.
   pkce: 'never',

@@ -6,6 +6,7 @@ const data: PresetData = {
   name: 'Facebook',
   authorizationEndpoint: 'https://www.facebook.com/v24.0/dialog/oauth',
   tokenEndpoint: 'https://graph.facebook.com/v24.0/oauth/access_token',
+  clientCredentials: true,
   clientAuth: { method: 'client_secret_post' },
   pkce: 'never',
   scope: ['public_profile', 'email'],

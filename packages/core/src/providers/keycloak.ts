@@ -24,6 +24,7 @@ export function keycloak<const Id extends string = 'keycloak'>(
   const data = {
     name: 'Keycloak',
     issuer,
+    clientCredentials: true,
     scope: ['openid', 'profile', 'email'],
     tokenAnswer: { refreshTokenExpiresIn: 'refresh_expires_in' },
     resourceOrigins: [],

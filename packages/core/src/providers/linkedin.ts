@@ -6,6 +6,7 @@ const data: PresetData = {
   name: 'LinkedIn',
   authorizationEndpoint: 'https://www.linkedin.com/oauth/v2/authorization',
   tokenEndpoint: 'https://www.linkedin.com/oauth/v2/accessToken',
+  clientCredentials: true,
   clientAuth: { method: 'client_secret_post' },
   pkce: 'never',
   scope: ['openid', 'profile', 'email'],

@@ -27,6 +27,7 @@ export function microsoft<const Id extends string = 'microsoft'>(
   const data = {
     name: 'Microsoft',
     issuer: `${base}/v2.0`,
+    clientCredentials: true,
     scope: ['openid', 'profile', 'email', 'offline_access', 'User.Read'],
     userinfo: {
       fields: {

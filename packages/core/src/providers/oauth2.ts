@@ -23,5 +23,5 @@ export function oauth2<const Id extends string>(options: OAuth2Options<Id>): Pro
     resourceOrigins: "the origins that may receive access tokens, like ['https://api.example.com'], or []",
   })
   const { id, resourceOrigins } = options
-  return defineProvider(id, { name: id, resourceOrigins }, options)
+  return defineProvider(id, { name: id, clientCredentials: true, resourceOrigins }, options)
 }

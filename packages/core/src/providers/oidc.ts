@@ -21,5 +21,6 @@ export function oidc<const Id extends string>(options: OidcOptions<Id>): Provide
     issuer: "the issuer that the server's discovery document names, like 'https://login.example.com'",
   })
   const { id } = options
-  return defineProvider(id, { name: id, scope: ['openid', 'profile', 'email'], resourceOrigins: [] }, options)
+  const scope = ['openid', 'profile', 'email']
+  return defineProvider(id, { name: id, clientCredentials: true, scope, resourceOrigins: [] }, options)
 }

@@ -32,6 +32,7 @@ export function okta<const Id extends string = 'okta'>(options: OktaOptions<Id>)
     issuer: server === '' ? origin : `${origin}/oauth2${server}`,
     authorizationEndpoint: `${base}/authorize`,
     tokenEndpoint: `${base}/token`,
+    clientCredentials: true,
     revocationEndpoint: `${base}/revoke`,
     jwksUri: `${base}/keys`,
     scope: ['openid', 'profile', 'email', 'offline_access'],

@@ -29,6 +29,7 @@ const names: NamesOf<ProviderOptions> = {
   tokenHeaders: true,
   tokenAnswer: true,
   tokenTimeClaims: true,
+  clientCredentials: true,
   clientLogin: true,
   idTokenAlgorithms: true,
   userinfo: true,

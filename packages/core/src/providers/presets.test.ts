@@ -1,6 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { decodeProtectedHeader, importPKCS8 } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { Latchkey } from '../latchkey.ts'
 import { OAuthClient } from '../oauth-client.ts'
 import { FakeServer } from '../protocol/fake-server.fixture.ts'
 import { signJwt } from '../protocol/id-token.fixture.ts'
@@ -96,6 +97,13 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 }
 
+/** Where the client can have tokens of its own. */
+const applications = new Set(
+  'auth0 battlenet discord exbo facebook keycloak linkedin microsoft okta reddit spotify trackmania twitch'.split(
+    ' ',
+  ),
+)
+
 const plain = presets.oauth2({
   ...client,
   id: 'plain',
@@ -105,7 +113,7 @@ const plain = presets.oauth2({
 })
 /** What every client sets for itself; no quirk of a server. */
 const own = new Set(
-  'id name icon clientId clientSecret clientAuth scope resourceOrigins userinfo issuer jwksUri authorizationEndpoint tokenEndpoint revocationEndpoint deviceAuthorizationEndpoint'.split(
+  'id name icon clientId clientSecret clientAuth scope resourceOrigins userinfo issuer jwksUri clientCredentials authorizationEndpoint tokenEndpoint revocationEndpoint deviceAuthorizationEndpoint'.split(
     ' ',
   ),
 )
@@ -213,6 +221,23 @@ describe.each(all.map((preset) => [preset.id, preset] as const))('the preset %s'
       expect(provesBy).toBe(preset.clientAuth.method.startsWith('client_secret_basic') ? 'basic' : 'body')
     }
     expect(exchange?.body.includes('code_verifier')).toBe(preset.pkce !== 'never')
+  })
+
+  it('gives the client tokens of its own, or says at once that it has none', async () => {
+    const { server, oauth } = serverOf(preset)
+    const secret = randomBytes(32).toString('base64url')
+    const auth = new Latchkey({ baseUrl: 'https://app.example', secret, providers: [preset] })
+    if (applications.has(id)) {
+      expect(() => auth.application(id)).not.toThrow()
+      expect((await oauth.clientCredentials()).tokens.accessToken).toBe('access-1')
+      const [request] = server.requests.filter(({ method }) => method === 'POST')
+      expect(request?.body).toContain('client_credentials')
+      return
+    }
+    const refused = { code: 'not_supported', provider: id, message: expect.stringContaining(preset.name) }
+    expect(() => auth.application(id)).toThrow(expect.objectContaining(refused))
+    await expect(oauth.clientCredentials()).rejects.toMatchObject(refused)
+    expect(server.requests).toEqual([])
   })
 })
 

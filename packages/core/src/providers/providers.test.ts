@@ -191,6 +191,7 @@ describe('validation', () => {
     ['credentials', { credentials: { scheme: 'Bearer\n' } }],
     ['credentials', { credentials: { headers: { 'x-token\r\n': '{access_token}' } } }],
     ['credentials', { credentials: { headers: { 'x token': '{access_token}' } } }],
+    ['clientCredentials', { clientCredentials: 'yes' }],
     ['callbackPath', { callbackPath: 'callback' }],
     ['callbackPath', { callbackPath: '/callback?x' }],
   ])('case 8: refuses a wrong %s: %j', (option, wrong) => {

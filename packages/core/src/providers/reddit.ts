@@ -6,6 +6,7 @@ const data: PresetData = {
   name: 'Reddit',
   authorizationEndpoint: 'https://www.reddit.com/api/v1/authorize',
   tokenEndpoint: 'https://www.reddit.com/api/v1/access_token',
+  clientCredentials: true,
   revocationEndpoint: 'https://www.reddit.com/api/v1/revoke_token',
   pkce: 'never',
   scope: ['identity'],

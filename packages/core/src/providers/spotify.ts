@@ -29,6 +29,7 @@ const data: PresetData = {
   icon: '<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="currentColor"><path d="M9 18a3 3 0 1 1-2-2.8V5l12-2v12a3 3 0 1 1-2-2.8V7.4L9 8.7z"/></svg>',
   authorizationEndpoint: 'https://accounts.spotify.com/authorize',
   tokenEndpoint: 'https://accounts.spotify.com/api/token',
+  clientCredentials: true,
   clientAuth: { method: 'client_secret_basic' },
   pkce: 'supported',
   // Signing in and the public profile need no scope; `email` needs user-read-email.

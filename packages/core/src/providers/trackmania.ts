@@ -9,6 +9,7 @@ const data: PresetData = {
   name: 'Trackmania',
   authorizationEndpoint: 'https://api.trackmania.com/oauth/authorize',
   tokenEndpoint: 'https://api.trackmania.com/api/access_token',
+  clientCredentials: true,
   clientAuth: { method: 'client_secret_post' },
   pkce: 'never',
   // Signing in needs none.

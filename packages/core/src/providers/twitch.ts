@@ -6,6 +6,7 @@ const data: PresetData = {
   name: 'Twitch',
   authorizationEndpoint: 'https://id.twitch.tv/oauth2/authorize',
   tokenEndpoint: 'https://id.twitch.tv/oauth2/token',
+  clientCredentials: true,
   revocationEndpoint: 'https://id.twitch.tv/oauth2/revoke',
   clientAuth: { method: 'client_secret_post' },
   pkce: 'never',

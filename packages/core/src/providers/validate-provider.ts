@@ -100,6 +100,10 @@ const checks: readonly Check[] = [
     keepAccounts === undefined || typeof keepAccounts === 'boolean'
       ? undefined
       : { option: 'keepAccounts', fix: `must be true or false, not ${kindOf(keepAccounts)}.` },
+  ({ clientCredentials }) =>
+    typeof clientCredentials === 'boolean'
+      ? undefined
+      : { option: 'clientCredentials', fix: `must be true or false, not ${kindOf(clientCredentials)}.` },
   ({ callbackPath }) =>
     callbackPath === undefined || /^\/[A-Za-z0-9._~/-]*$/.test(callbackPath)
       ? undefined
