@@ -1,4 +1,4 @@
-import { exbo, type RequestOAuth } from '@latchkey/express'
+import { exbo, type RequestOAuth, rateLimitOf } from '@latchkey/express'
 import { type Exbo, type ExboOptions, startExbo, type UserAgent } from '@latchkey/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type HarnessSetup, startServers } from './harness.fixture.ts'
@@ -281,6 +281,10 @@ describe.each(bothWays)('EXBO’s API through %s', (_name, call) => {
       const { headers } = await call(oauth, app.charactersUrl)
       expect([headers['x-ratelimit-limit'], headers['x-ratelimit-remaining']]).toEqual(['200', '199'])
       expect(String(headers['x-ratelimit-reset'])).toHaveLength(rateLimitReset === 'seconds' ? 10 : 13)
+      const { clock } = app
+      const read = rateLimitOf({ headers: headers as Readonly<Record<string, string>> }, { clock })
+      expect(read).toMatchObject({ limit: 200, remaining: 199 })
+      expect(Math.abs((read?.resetAt ?? 0) - clock.now())).toBeLessThan(61)
     },
   )
 

@@ -9,6 +9,7 @@ export {
 export type { AccountEvent, LatchkeyEvents, TypedEmitter } from './events.ts'
 export type { AccessToken, AccessTokenOptions, ApiAccess } from './fetch/api-access.ts'
 export type { RequestOptions, ResponseData } from './fetch/authorized-request.ts'
+export { type RateLimit, rateLimitOf } from './fetch/rate-limit.ts'
 export type { LoginDetails } from './flows/settings.ts'
 export type {
   ApplicationOptions,
