@@ -1,5 +1,4 @@
-// By names it would make Node set its global dispatcher.
-import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { LatchkeyError } from '@latchkey/core'
 import { equalInConstantTime, pageReply } from '@latchkey/core/terminal'
@@ -21,6 +20,8 @@ export interface LoopbackOptions {
 /** What came of an answer, as the browser is told it. */
 export type Outcome = 'success' | 'error'
 
+// Imported, it would make Node set its own global dispatcher, whether or not anybody signs in like this.
+const http = process.getBuiltinModule('node:http')
 const longestRequestMs = 10_000
 const mostConnections = 50
 const mostHeaderBytes = 16_384

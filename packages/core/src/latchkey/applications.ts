@@ -126,7 +126,7 @@ function mintAt(
   provider: Provider,
   wanted: Mint,
 ): { readonly mint: Mint; readonly resourceServer: ResourceServer } {
-  requireClientCredentials(provider)
+  if (provider.apiKeyHeaders === undefined) requireClientCredentials(provider)
   requireOneToken(provider, wanted)
   const { clientLogin } = provider
   if (clientLogin === undefined) return { mint: wanted, resourceServer: resourceServerOf(provider) }
