@@ -14,8 +14,8 @@ export interface TerminalAccountParts {
 
 /**
  * The signed-in account of a program in a terminal: the provider's API in its name, with a token that is refreshed once for
- * all processes, and stored. Every member works detached; none of them ever asks the person or opens a browser. Printing it
- * shows no secret.
+ * all processes, and stored. None of its members ever asks the person or opens a browser; `fetch`, `request` and `accessToken`
+ * work detached. Printing it shows no secret.
  */
 export class TerminalAccount implements ApiAccess {
   readonly provider: string

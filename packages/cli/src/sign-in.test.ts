@@ -144,6 +144,16 @@ describe('signing in by loopback', () => {
     expect(asked?.query.get('scope')).toBe('user-top-read user-read-email streaming')
   })
 
+  it('does not ask again for what was refused, or is called otherwise', async () => {
+    const { sign, prompts } = await atSpotify({
+      policy: { acceptsAnyClient: true, grantedScope: () => ['https://example.com/auth/top'] },
+    })
+    await sign({ scope: ['user-top-read'] })
+    const again = await sign({ scope: ['user-top-read'] })
+    expect(prompts).toHaveLength(1)
+    expect(await again.missingScopes('user-top-read')).toEqual(['user-top-read'])
+  })
+
   it('signs in anew by force, and where validate says no', async () => {
     const { sign, prompts } = await atSpotify()
     await sign()

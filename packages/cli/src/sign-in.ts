@@ -21,8 +21,8 @@ const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as c
  * const reply = await account.fetch('https://api.spotify.com/v1/me/top/tracks')
  * ```
  *
- * A stored account will do when it was made for the same server, client and audience, has every scope that is asked for,
- * can be refreshed, and passes `validate`. Where scope is missing, what was granted is asked for as well.
+ * A stored account will do when it was made for the same server, client and audience, every scope was granted or asked for
+ * before, it can be refreshed, and it passes `validate`. Where scope is missing, what was granted is asked for as well.
  *
  * @throws {LatchkeyError} `login_required` with `interactive: false`; with `reason: 'expired_token'` nobody agreed in time.
  * @throws {LatchkeyError} `access_denied`: the person said no. `account_mismatch`: it is not `user`; nothing was stored.
@@ -36,7 +36,9 @@ export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
   const wanted = options.scope ?? place.own.provider.scope
   const granted = stored === undefined ? [] : ((await place.own.status())?.scope ?? [])
   const account = place.account(stored)
-  const isEnough = stored !== undefined && (await account.missingScopes(...wanted)).length === 0
+  // What was asked for and not granted is not asked for again: the person, or the server, has said no, or calls it otherwise.
+  const known = new Set([...granted, ...(stored?.scope ?? [])])
+  const isEnough = stored !== undefined && wanted.every((scope) => known.has(scope))
   if (isEnough && options.force !== true && (await account.isValid())) return account
   if (options.interactive === false) {
     await account.close()
