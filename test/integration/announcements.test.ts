@@ -54,7 +54,7 @@ describe('account_expiring', () => {
     expect(announced).toEqual([])
     await clock.advance(2 * day)
     for (let time = 0; time < 3; time += 1) await call()
-    const event = { provider: 'spotify', accountId: 'account-user-ada', expiresAt: refreshTokenExpiresAt }
+    const event = { provider: 'spotify', accountId: 'account-user-ada', refreshTokenExpiresAt }
     expect(announced).toEqual([event])
     expect(await status()).toMatchObject({ refreshTokenExpiresAt })
 

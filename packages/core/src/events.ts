@@ -31,11 +31,11 @@ export interface LatchkeyEvents {
    */
   refresh_token_missing: AccountEvent
   /**
-   * The refresh token will die at `expiresAt` (epoch seconds) whatever is done, where the preset says so (Spotify: six
-   * months after the authorization). Said once, at the first refresh of the last 14 days; a new sign-in at the provider
-   * begins anew.
+   * The refresh token will die at `refreshTokenExpiresAt` (epoch seconds), however often it is refreshed, where the preset
+   * says so (Spotify: six months after the authorization). Said once per authorization, at its first use within the last 14
+   * days (`expiryNoticeDays` of the provider).
    */
-  account_expiring: AccountEvent & { readonly expiresAt: number }
+  account_expiring: AccountEvent & { readonly refreshTokenExpiresAt: number }
   /** The authorization server ended the grant: the user must sign in again. Never about application tokens. */
   account_ended: AccountEvent & { readonly reason: string }
   /**

@@ -22,6 +22,7 @@ export function oauthProvider(overrides: Partial<Provider> = {}): Provider {
     tokenHeaders: {},
     tokenAnswer: {},
     clientCredentials: true,
+    expiryNoticeDays: 14,
     idTokenAlgorithms: ['RS256', 'ES256'],
     userinfo: { endpoint: 'https://api.example/me', fields: { id: 'id' } },
     resourceOrigins: ['https://api.example'],

@@ -56,6 +56,7 @@ const defaults: Omit<Provider, 'id' | 'clientId' | 'name' | 'resourceOrigins'> =
   deadRefresh: [{ error: 'invalid_grant' }],
   refreshEndsAccessToken: false,
   exclusive: false,
+  expiryNoticeDays: 14,
   revocation: 'authorization',
 }
 

@@ -43,6 +43,7 @@ const names: NamesOf<ProviderOptions> = {
   exclusive: true,
   keepAccounts: true,
   refreshTokenLifetime: true,
+  expiryNoticeDays: true,
   revocation: true,
   callbackPath: true,
   redirectUriRule: true,

@@ -104,6 +104,14 @@ const checks: readonly Check[] = [
     typeof clientCredentials === 'boolean'
       ? undefined
       : { option: 'clientCredentials', fix: `must be true or false, not ${kindOf(clientCredentials)}.` },
+  ({ expiryNoticeDays }) =>
+    typeof expiryNoticeDays === 'number' && expiryNoticeDays >= 0 && expiryNoticeDays <= 366
+      ? undefined
+      : { option: 'expiryNoticeDays', fix: 'must be a number of days from 0 to 366.' },
+  ({ clientCredentials }) =>
+    typeof clientCredentials === 'boolean'
+      ? undefined
+      : { option: 'clientCredentials', fix: `must be true or false, not ${kindOf(clientCredentials)}.` },
   ({ callbackPath }) =>
     callbackPath === undefined || /^\/[A-Za-z0-9._~/-]*$/.test(callbackPath)
       ? undefined

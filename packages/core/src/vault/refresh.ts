@@ -7,7 +7,6 @@ import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import { storeIsAway } from '../store/guarded-store.ts'
 import type { Attempt, AttemptFailure, GrantStore, SubjectStore } from '../store/store.ts'
 import type { GrantCodec } from './codec.ts'
-import type { ExpiryNotices } from './expiry-notices.ts'
 import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
 import type { GrantRecords, OpenedGrant } from './grant-records.ts'
 import type { HeldCommitEnd, HeldCommits } from './held-commits.ts'
@@ -41,7 +40,6 @@ export interface RefreshParts {
   readonly codec: GrantCodec
   readonly held: HeldCommits
   readonly refusals: Refusals
-  readonly notices: ExpiryNotices
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -276,7 +274,6 @@ export class Refresh {
 
   #announce(grant: LiveGrant): void {
     this.#parts.events.emit('refresh', { ...this.#eventAccount(), refreshCount: grant.refreshCount })
-    void this.#parts.notices.look(this.#handle, grant)
   }
 
   #saveLost(): void {

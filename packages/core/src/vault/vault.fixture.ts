@@ -88,7 +88,8 @@ export class VaultFixture {
   process(provider: Partial<Provider> = {}, processSecret = secret): FixtureProcess {
     const log = this.#logger()
     const events = new Events(log)
-    for (const name of ['refresh', 'refresh_failed', 'account_ended', 'save_lost'] as const) {
+    const names = ['refresh', 'refresh_failed', 'account_expiring', 'account_ended', 'save_lost'] as const
+    for (const name of names) {
       events.on(name, (event) => this.emitted.push([name, event]))
     }
     const store = guardedStore(this.store, this.clock, log)
@@ -109,8 +110,8 @@ export class VaultFixture {
     await this.store.sessions.write(this.ref.slot, {
       expectedVersion: undefined,
       record: { version: 'session', sealed: new Uint8Array() },
-      ttlSeconds: 30 * 86_400,
-      putGrants: [{ id: this.ref.id, record: this.vault.seal(this.ref, grant), ttlSeconds: 30 * 86_400 }],
+      ttlSeconds: 90 * 86_400,
+      putGrants: [{ id: this.ref.id, record: this.vault.seal(this.ref, grant), ttlSeconds: 90 * 86_400 }],
       deleteGrants: [],
     })
     return grant.tokens
@@ -212,6 +213,7 @@ export function steppedStore(store: Store, step: Step): Store {
     grants: stepped(store.grants, 'grants'),
     leases: stepped(store.leases, 'leases'),
     subjects: stepped(store.subjects, 'subjects'),
+    usedMarkers: stepped(store.usedMarkers, 'usedMarkers'),
   }
 }
 

@@ -64,6 +64,7 @@ export class Vault {
   readonly #quietUntil = new LruMap<number>(rememberedQuiet)
   /** Grants that lie in their subject's slot: how sign-ins get into them. */
   readonly subjectGrants: SubjectGrants
+  readonly #notices: ExpiryNotices
   #isClosed = false
 
   constructor({ store, sealer, clock, events, log }: VaultParts) {
@@ -80,11 +81,11 @@ export class Vault {
       codec: this.#codec,
       held: this.#held,
       refusals: new Refusals(clock),
-      notices: new ExpiryNotices(store.usedMarkers, clock, events),
       clock,
       events,
       log,
     }
+    this.#notices = new ExpiryNotices({ usedMarkers: store.usedMarkers, clock, events })
     this.subjectGrants = new SubjectGrants({ store, records: this.#records, codec: this.#codec, clock, log })
   }
 
@@ -107,6 +108,7 @@ export class Vault {
       const verdict = this.#assess(handle, grant, need, opened.jitter)
       if (grant.state === 'live') {
         const { tokens } = grant
+        this.#notices.look(handle, grant)
         if (verdict === 'dead') throw loginRequired(handle.client.provider, 'grant_ended', handle.account)
         if (verdict === 'use') return tokens
         if (verdict === 'use_as_it_is') {
@@ -158,6 +160,7 @@ export class Vault {
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#refreshes.settled()
+    await this.#notices.settled()
     await this.#held.flush()
   }
 
