@@ -103,5 +103,6 @@ function keeping(aof: string | undefined, lastSave: string | undefined): Finding
 }
 
 function field(info: string | undefined, name: string): string | undefined {
-  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info ?? '')?.[1]
+  const line = info?.split('\n').find((one) => one.startsWith(`${name}:`))
+  return line?.slice(name.length + 1).trim()
 }
