@@ -15,6 +15,8 @@ const data: PresetData = {
     fields: { id: 'sub', name: 'name', email: 'email', emailVerified: 'email_verified', picture: 'picture' },
   },
   resourceOrigins: ['https://api.linkedin.com'],
+  // 365 days from the authorization; refreshing does not extend it.
+  refreshTokenLifetime: { months: 12 },
 }
 
 /**

@@ -65,7 +65,7 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   google: { params: 'offline access and consent', expectsRefreshToken: 'it is asked for' },
   keycloak: { tokenAnswer: 'refresh_expires_in' },
-  linkedin: { pkce: 'not used' },
+  linkedin: { pkce: 'not used', refreshTokenLifetime: 'a year from the authorization' },
   notion: {
     pkce: 'support unknown',
     params: 'owner',
