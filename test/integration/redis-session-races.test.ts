@@ -146,7 +146,7 @@ describe.skipIf(redisIsMissing)('sessions raced at 4 processes over Redis', () =
       const { redis, apps } = await start('latchkey')
       const setUp = {
         kind: 'latchkey',
-        races: countOf({ everyday: 60, full: 10_000 }),
+        races: countOf({ everyday: 90, full: 10_000 }),
         repertoire: [...common, 'signs out', 'signs out everywhere'],
       } as const
       const outcome = await runRaces(apps, setUp, async (batch) => [
