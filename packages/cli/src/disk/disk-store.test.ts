@@ -162,7 +162,7 @@ describe('case 93: the token file', () => {
       })
       expect(said).toMatch(/cannot be written \(EFBIG\)/)
       expect(readFileSync(fileOf(folder))).toEqual(before)
-      expect(readdirSync(join(folder, 'spotify')).filter((name) => name.endsWith('.tmp'))).toEqual([])
+      expect(readdirSync(join(folder, 'spotify')).filter((name) => /\.(tmp|draft)$/.test(name))).toEqual([])
     },
   )
 
@@ -181,6 +181,14 @@ describe('case 93: the token file', () => {
       expect(warnings).toEqual([expect.stringContaining(aside[0] ?? '?')])
     },
   )
+
+  it('leaves no draft behind that a killed process left', async () => {
+    const { store, folder } = storeIn()
+    await put(store)
+    writeFileSync(`${fileOf(folder)}.abc.draft`, 'tokens, perhaps', { mode: 0o600 })
+    await put(store)
+    expect(readdirSync(join(folder, 'spotify')).filter((name) => name.endsWith('.draft'))).toEqual([])
+  })
 
   it('of a newer version is left alone', async () => {
     const { store, folder } = storeIn()

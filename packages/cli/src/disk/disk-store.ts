@@ -16,7 +16,7 @@ import { digest, steadyLogger } from '@latchkey/core/terminal'
 import envPaths from 'env-paths'
 import { type AccountAbout, type AccountFile, accountFileIn, fileText } from './account-file.ts'
 import { FileMutex } from './file-mutex.ts'
-import { diskError, ensureOwnFolder, readOwnFile, replaceOwnFile } from './own-files.ts'
+import { diskError, ensureOwnFolder, readOwnFile, removeDrafts, replaceOwnFile } from './own-files.ts'
 import { isSurelyGone, thisProcess } from './process-id.ts'
 
 /** Options of {@link diskStore}. */
@@ -81,6 +81,7 @@ export class DiskStore {
     await ensureOwnFolder(this.folder)
     await ensureOwnFolder(dirname(path))
     return this.#mutexOf(path).run(async () => {
+      await removeDrafts(path)
       await this.#putAsideIfCorrupt(path)
       const { result, next } = change(await this.read(ref))
       if (next === undefined) return result

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { LatchkeyError } from '@latchkey/core'
 import { randomId } from '@latchkey/core/terminal'
 
@@ -67,7 +67,7 @@ export async function readOwnFile(path: string): Promise<string | undefined> {
  * @throws {LatchkeyError} `store_unavailable`
  */
 export async function replaceOwnFile(path: string, text: string): Promise<void> {
-  const draft = `${path}.${randomId(128)}.tmp`
+  const draft = `${path}.${randomId(128)}.draft`
   try {
     await writeNewFile(draft, text, 'to_disk')
     await rename(draft, path)
@@ -94,9 +94,16 @@ export async function writeNewFile(path: string, text: string, how?: 'to_disk'):
   }
 }
 
-/** The path of a file below a folder. */
-export function below(folder: string, name: string): string {
-  return join(folder, name)
+/**
+ * Removes what a process that was killed in the middle of {@link replaceOwnFile} has left of a file: it may hold tokens. To
+ * be called by the one process that may write the file now.
+ */
+export async function removeDrafts(path: string): Promise<void> {
+  const folder = dirname(path)
+  const start = `${basename(path)}.`
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(start) && name.endsWith('.draft')) await unlink(join(folder, name)).catch(() => {})
+  }
 }
 
 /** `ENOENT` and the like. */
