@@ -27,6 +27,19 @@ function setUp(options: Partial<LatchkeyOptions<'example'>> = {}) {
   return { app, auth, error }
 }
 
+/** One app with two kinds of visitors, each signed in by an instance of its own. */
+function twoInstances() {
+  const own = (name: string) => ({ routes: { prefix: `/${name}` }, signIn: { cookieName: name } })
+  const { app, auth: customers } = setUp(own('customers'))
+  const { auth: staff } = setUp(own('staff'))
+  const who: express.RequestHandler = (req, res) => void res.json(req.oauth.user?.id)
+  app.use(customers, staff)
+  app.get('/customers', customers.requireLogin(), who)
+  app.get('/staff', staff.requireLogin(), who)
+  app.use(customers.errorHandler, staff.errorHandler)
+  return { app, customers, staff }
+}
+
 /** Ends an app by answering errors with their code and message, or `no code` for those of others. */
 function reportErrors(app: Express): Express {
   const report: ErrorRequestHandler = (error, _req, res, _next) => {
@@ -114,6 +127,23 @@ group('app.use(auth)', () => {
     expect(seen[0]?.[0]).not.toBe(seen[1]?.[0])
     expect(seen[0]?.[1]).toBe(seen[1]?.[1])
     expect(reply.body).toEqual(expect.arrayContaining(['session', 'sessionID', 'sessionStore', 'oauth']))
+  })
+
+  it('guards by the session of the instance whose guard it is, whichever was mounted last', async () => {
+    const { app, customers, staff } = twoInstances()
+    const user = { id: 'ada' }
+    const { cookie: ofCustomer } = await customers.createSession({ provider: 'example', user })
+    const { cookie: ofStaff } = await staff.createSession({ provider: 'example', user: { id: 'bob' } })
+    const answerTo = async (path: string, cookie: string): Promise<unknown> => {
+      const { status, body } = await request(app).get(path).set({ cookie })
+      return status === 200 ? body : status
+    }
+    expect(await answerTo('/customers', ofCustomer)).toBe('ada')
+    expect(await answerTo('/customers', ofStaff)).toBe(401)
+    expect(await answerTo('/staff', ofStaff)).toBe('bob')
+    expect(await answerTo('/staff', ofCustomer)).toBe(401)
+    expect(await answerTo('/staff', `${ofCustomer}; ${ofStaff}`)).toBe('bob')
+    expect(await answerTo('/customers', `${ofCustomer}; ${ofStaff}`)).toBe('ada')
   })
 
   it('refuses Express 4 at the first request and says why', async () => {

@@ -44,16 +44,12 @@ export class ExpressExchange extends Exchange {
     return this.#res.headersSent
   }
 
-  get oauth(): object | undefined {
-    return this.#req.oauth
-  }
-
-  set oauth(oauth: object) {
-    this.#req.oauth = oauth as Request['oauth'] // the app registers this instance's ids, or none
-  }
-
   addCookie(setCookie: string): void {
     this.#res.append('Set-Cookie', setCookie)
+  }
+
+  protected expose(oauth: object): void {
+    this.#req.oauth = oauth as Request['oauth'] // the app registers this instance's ids, or none
   }
 
   write({ status, headers, setCookies, body }: Reply): void {

@@ -49,16 +49,12 @@ export class FastifyExchange extends Exchange {
     return this.#reply.sent || this.#reply.raw.headersSent
   }
 
-  get oauth(): object | undefined {
-    return this.#request.oauth ?? undefined // decorated as null, until it is opened
-  }
-
-  set oauth(oauth: object) {
-    this.#request.oauth = oauth as FastifyRequest['oauth'] // the app registers this instance's ids, or none
-  }
-
   addCookie(setCookie: string): void {
     this.#reply.header('set-cookie', setCookie)
+  }
+
+  protected expose(oauth: object): void {
+    this.#request.oauth = oauth as FastifyRequest['oauth'] // the app registers this instance's ids, or none
   }
 
   /** Resolves when it is on its way, so that nothing else is sent in its place. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import fastifyCookie from '@fastify/cookie'
 import fastifySession from '@fastify/session'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import plugin, {
   LatchkeyError,
@@ -169,6 +169,35 @@ describe('the scope that it is registered in', () => {
     expect((await app.inject('/guarded')).json()).toMatchObject({
       message: expect.stringContaining('app.register(auth)'),
     })
+  })
+
+  it('may hold several instances, each of which guards by its own session', async () => {
+    const app = newApp()
+    const own = (name: string) =>
+      latchkey(options({ routes: { prefix: `/${name}` }, signIn: { cookieName: name }, session: false }))
+    const [customers, staff] = [own('customers'), own('staff')]
+    await app.register(customers)
+    await app.register(staff)
+    const who = (request: FastifyRequest) => ({ who: request.oauth.user?.id })
+    app.get('/customers', { onRequest: customers.requireLogin() }, who)
+    app.get('/staff', { onRequest: staff.requireLogin() }, who)
+    const { cookie } = await customers.createSession({ provider: 'example', user: { id: 'ada' } })
+    expect((await app.inject({ url: '/customers', headers: { cookie } })).json()).toEqual({ who: 'ada' })
+    expect((await app.inject({ url: '/staff', headers: { cookie } })).json()).toMatchObject({
+      code: 'login_required',
+    })
+  })
+
+  it('has request.oauth in its not-found handler, whatever form the path has', async () => {
+    const app = newApp()
+    await app.register(latchkey(options()))
+    app.setNotFoundHandler((request, reply) =>
+      reply.code(404).send({ isAuthenticated: request.oauth.isAuthenticated }),
+    )
+    for (const url of ['/nowhere', '/%6cogin', '/login/%65xample', '/login/nobody', '/logou%74']) {
+      const answer = await app.inject({ url, headers: page })
+      expect([url, answer.statusCode, answer.json()]).toEqual([url, 404, { isAuthenticated: false }])
+    }
   })
 
   it.each([

@@ -159,7 +159,10 @@ class FastifyAdapter<Id extends string> {
   }
 
   readonly #route: RouteHandlerMethod = async (request, reply) => {
-    if (!(await this.#lifecycle.route(this.#exchanges.of(request, reply)))) reply.callNotFound()
+    const exchange = this.#exchanges.of(request, reply)
+    if (await this.#lifecycle.route(exchange)) return reply
+    await this.#lifecycle.open(exchange)
+    reply.callNotFound()
     return reply
   }
 

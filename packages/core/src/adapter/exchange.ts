@@ -8,6 +8,8 @@ import { bodyText } from './request-body.ts'
 export abstract class Exchange implements PlainRequest, AnswerPrivacy {
   /** The request has its `oauth`. */
   isOpened = false
+  /** The `oauth` that this instance made. Another instance's may stand on the framework's request. */
+  oauth: object | undefined
   /** The answer depends on who asked, whatever is in the app's session. */
   isPrivate = false
   /** Somebody waits for the head of the answer. */
@@ -26,8 +28,8 @@ export abstract class Exchange implements PlainRequest, AnswerPrivacy {
   abstract readonly parsedBody: unknown
   /** True when nothing of ours would get through any more. */
   abstract readonly isAnswered: boolean
-  /** The `oauth` of the framework's request. */
-  abstract oauth: object | undefined
+  /** Makes it the `oauth` of the framework's request. */
+  protected abstract expose(oauth: object): void
   /** Adds a `Set-Cookie` to the answer. */
   abstract addCookie(setCookie: string): void
   /** Writes a reply as it is. */
@@ -39,5 +41,6 @@ export abstract class Exchange implements PlainRequest, AnswerPrivacy {
 
   attach(oauth: object): void {
     this.oauth = oauth
+    this.expose(oauth)
   }
 }

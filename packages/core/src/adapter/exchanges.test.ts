@@ -9,7 +9,6 @@ class ExchangeUnderTest extends Exchange {
   readonly headers: Exchange['headers'] = {}
   readonly parsedBody: unknown
   readonly isAnswered: boolean = false
-  oauth: object | undefined
   get rawRequest(): never {
     throw new Error('not there')
   }
@@ -17,6 +16,7 @@ class ExchangeUnderTest extends Exchange {
     throw new Error('not there')
   }
   addCookie(): void {}
+  expose(): void {}
   write(): void {}
 }
 

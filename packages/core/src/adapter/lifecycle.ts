@@ -38,7 +38,7 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
     )
     // Both reads leave at once and share a round trip.
     const reading = this.#appSessions?.attach(exchange)
-    exchange.oauth = await opening
+    exchange.attach(await opening)
     if (reading !== undefined) await reading
     exchange.isOpened = true
   }
@@ -54,7 +54,8 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
   }
 
   /**
-   * Lets a request through that meets the requirement.
+   * Lets a request through that meets the requirement. What is behind it sees the `oauth` that was asked, whichever
+   * instance opened the request last.
    * @param howToMount said where Latchkey has never seen the request.
    * @throws {LatchkeyError} `not_supported`, and as `Latchkey.guard` does.
    */
@@ -62,6 +63,7 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
     const { oauth } = exchange
     if (oauth === undefined) throw new LatchkeyError('not_supported', `requireLogin() ${howToMount}`)
     await this.#core.guard(exchange, oauth, requirement)
+    exchange.attach(oauth)
   }
 
   /** Answers an error of ours; false for every other, and where the response has begun. */
