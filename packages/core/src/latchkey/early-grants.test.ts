@@ -75,7 +75,7 @@ async function start() {
   const wait = (seconds: number): void => {
     now += seconds
   }
-  return { store, signIn, open, call, wait }
+  return { latchkey, store, signIn, open, call, wait }
 }
 
 function provider<Id extends string>(id: Id) {
@@ -149,7 +149,7 @@ describe('the grant of a route that uses tokens', () => {
     }
   })
 
-  it('is used by nobody who cannot prove the session', async () => {
+  it('is not even asked for by somebody who cannot prove the session', async () => {
     const { store, signIn, open, call } = await start()
     const cookie = await signIn('ada')
     await call(await open(cookie))
@@ -157,7 +157,21 @@ describe('the grant of a route that uses tokens', () => {
     const forged = await open(cookie.replace(/.{8}$/, 'AAAAAAAA'))
     expect(forged.isAuthenticated).toBe(false)
     await expect(call(forged)).rejects.toMatchObject({ code: 'login_required' })
-    expect(store.reads).toEqual(['session', 'grant'])
+    expect(store.reads).toEqual(['session'])
+  })
+
+  it.each<[string, (latchkey: Latchkey<'one' | 'two'>, oauth: RequestOAuth) => Promise<unknown>]>([
+    ['disconnect()', (_, oauth) => oauth.account('one').disconnect()],
+    ["the user's logout", async (latchkey) => (await latchkey.user('one:ada'))?.logout()],
+    ['endSessions()', (latchkey) => latchkey.endSessions({ provider: 'one', id: 'ada' })],
+  ])('is not used after %s in the same process', async (_, end) => {
+    const { latchkey, signIn, open, call } = await start()
+    const cookie = await signIn('ada')
+    for (let request = 0; request < 3; request += 1) await call(await open(cookie))
+    const [first, second] = [await open(cookie), await open(cookie)]
+    await end(latchkey, first)
+    for (const oauth of [first, second])
+      await expect(call(oauth)).rejects.toMatchObject({ code: 'login_required' })
   })
 
   it('fails the call that uses it, and no request that does not', async () => {

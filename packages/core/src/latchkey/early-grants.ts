@@ -1,8 +1,6 @@
 import { grantHandle } from '../request-oauth/account.ts'
-import { isIssuedTo } from '../session/issued-to.ts'
 import type { KnownSession } from '../session/sessions.ts'
-import type { EarlyRead } from '../vault/early-read.ts'
-import type { Vault } from '../vault/vault.ts'
+import { EarlyRead, type EarlyReadParts } from '../vault/early-read.ts'
 import { GrantHabits } from './grant-habits.ts'
 import type { ProviderClients } from './provider-clients.ts'
 
@@ -12,12 +10,12 @@ import type { ProviderClients } from './provider-clients.ts'
  */
 export class EarlyGrants {
   readonly #clients: ProviderClients
-  readonly #vault: Pick<Vault, 'readEarly'>
+  readonly #parts: EarlyReadParts
   readonly #habits = new GrantHabits()
 
-  constructor(clients: ProviderClients, vault: Pick<Vault, 'readEarly'>) {
+  constructor(clients: ProviderClients, parts: EarlyReadParts) {
     this.#clients = clients
-    this.#vault = vault
+    this.#parts = parts
   }
 
   /** @param known the session as this process saw it last: its accounts say where the grant lies. */
@@ -26,8 +24,9 @@ export class EarlyGrants {
     if (provider === undefined) return undefined
     const account = record.accounts.find((one) => one.provider === provider)
     const client = this.#clients.known(provider)
-    if (account === undefined || client === undefined || !isIssuedTo(client, account)) return undefined
-    return this.#vault.readEarly(grantHandle(client, { account, locator, userId: record.userId }))
+    if (account === undefined || client === undefined) return undefined
+    const { ref, keepSeconds } = grantHandle(client, { account, locator, userId: record.userId })
+    return new EarlyRead(this.#parts, ref, keepSeconds)
   }
 
   /** A request to `url` used tokens of this provider. */

@@ -8,6 +8,7 @@ import { ProtocolClient } from '../protocol/protocol-client.ts'
 import { KeptAccounts } from '../session/kept-accounts.ts'
 import { Sessions } from '../session/sessions.ts'
 import { guardedStore } from '../store/guarded-store.ts'
+import { notingChanges, SlotChanges } from '../store/slot-changes.ts'
 import type { Store } from '../store/store.ts'
 import { Transport } from '../transport/transport.ts'
 import { Vault } from '../vault/vault.ts'
@@ -32,7 +33,8 @@ export interface Parts {
 export function partsOf(settings: Settings, onLogin: OnLogin | undefined): Parts {
   const { clock, baseUrls, routes, trustedOrigins } = settings
   const log = steadyLogger(settings.log)
-  const store = guardedStore(settings.store, clock, log)
+  const changes = new SlotChanges()
+  const store = notingChanges(guardedStore(settings.store, clock, log), changes)
   const sealer = new Sealer(settings.secrets)
   const events = new Events(log)
   const transport = new Transport({ dispatcher: settings.dispatcher, clock })
@@ -64,6 +66,6 @@ export function partsOf(settings: Settings, onLogin: OnLogin | undefined): Parts
     events,
     log,
   })
-  const earlyGrants = new EarlyGrants(clients, vault)
+  const earlyGrants = new EarlyGrants(clients, { grants: store.grants, changes, now: () => clock.now() })
   return { log, events, store, transport, clients, vault, sessions, kept, flows, earlyGrants }
 }

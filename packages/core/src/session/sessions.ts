@@ -72,8 +72,8 @@ export class Sessions {
   /**
    * The session that a raw `Cookie` header names; `undefined` for anything that does not prove one. One store command,
    * and none without a well-formed cookie of ours. Renews the idle time.
-   * @param meanwhile called while the session that this process knows by that name is read. Nothing proves yet that the
-   *   browser may use it: so it may ask, and must tell nobody.
+   * @param meanwhile called while the session is read, where this process knows it and the cookie proves it as it was
+   *   then. It may have ended since: so it may ask, and must tell nobody.
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
   resume(
@@ -84,9 +84,13 @@ export class Sessions {
     if (named === undefined) return nobody
     const { locator } = named
     const loading = this.#slots.load(locator)
-    const record = meanwhile && this.#slots.known(locator)
-    if (record !== undefined) meanwhile?.({ locator, record })
-    return loading.then((session) => (session && isProved(named, session.record) ? session : undefined))
+    const known = meanwhile && this.#slots.known(locator)
+    const isKnownProved = known !== undefined && isProved(named, known)
+    if (isKnownProved) meanwhile?.({ locator, record: known })
+    return loading.then((session) => {
+      const isSame = session?.record === known
+      return session && (isSame ? isKnownProved : isProved(named, session.record)) ? session : undefined
+    })
   }
 
   /** How many sessions a user has now. @throws {LatchkeyError} `store_unavailable` */

@@ -1,29 +1,53 @@
-import type { GrantRef, VersionedRecord } from '../store/store.ts'
+import type { SlotChanges } from '../store/slot-changes.ts'
+import type { GrantRef, GrantStore, VersionedRecord } from '../store/store.ts'
 
-/** How old an answer may be that was asked for before it was wanted, in seconds. */
+/**
+ * How old an answer may be that was asked for before it was wanted, in seconds: so long may another process have deleted
+ * the grant already.
+ */
 const longestAgeSeconds = 0.1
 
-/** A grant that was read before anybody asked for it, in one round trip with something else. */
+/** What {@link EarlyRead} works with. */
+export interface EarlyReadParts {
+  readonly grants: Pick<GrantStore, 'read'>
+  readonly changes: SlotChanges
+  /** Epoch seconds. */
+  now(): number
+}
+
+/**
+ * A grant that was read before anybody asked for it, in one round trip with something else. What this process has changed
+ * since is never missed.
+ */
 export class EarlyRead {
   readonly #ref: GrantRef
+  readonly #parts: EarlyReadParts
   readonly #sentAt: number
+  readonly #changesBefore: number
   #reading: Promise<VersionedRecord | undefined> | undefined
 
-  /** @param sentAt epoch seconds. */
-  constructor(ref: GrantRef, reading: Promise<VersionedRecord | undefined>, sentAt: number) {
+  /** Asks. @param keepSeconds the grant's time to live becomes that at once. */
+  constructor(parts: EarlyReadParts, ref: GrantRef, keepSeconds?: number) {
     this.#ref = ref
-    this.#sentAt = sentAt
-    this.#reading = reading
+    this.#parts = parts
+    this.#sentAt = parts.now()
+    this.#changesBefore = parts.changes.count
+    this.#reading = parts.grants.read(ref, keepSeconds)
     // Most failures are told to whoever takes it; of one that nobody takes nobody hears.
-    reading.catch(() => {})
+    this.#reading.catch(() => {})
   }
 
   /** The answer, once; `undefined` for another grant, and when it would be too old to go by. */
-  take({ slot, id }: GrantRef, now: number): Promise<VersionedRecord | undefined> | undefined {
+  take({ slot, id }: GrantRef): Promise<VersionedRecord | undefined> | undefined {
     const reading = this.#reading
-    const age = now - this.#sentAt
-    if (id !== this.#ref.id || slot !== this.#ref.slot || age < 0 || age > longestAgeSeconds) return undefined
+    if (id !== this.#ref.id || slot !== this.#ref.slot || this.#isStale()) return undefined
     this.#reading = undefined
     return reading
+  }
+
+  #isStale(): boolean {
+    const { now, changes } = this.#parts
+    const age = now() - this.#sentAt
+    return age < 0 || age > longestAgeSeconds || changes.hasChangedSince(this.#ref.slot, this.#changesBefore)
   }
 }

@@ -66,7 +66,7 @@ export class GrantRecords {
     early,
   }: Pick<GrantHandle, 'ref' | 'keepSeconds' | 'holder' | 'early'>): Promise<OpenedGrant | undefined> {
     const held = this.#held.get(ref)
-    const reading = early?.take(ref, this.#clock.now()) ?? this.#store.read(ref, keepSeconds)
+    const reading = early?.take(ref) ?? this.#store.read(ref, keepSeconds)
     const record = await (held === undefined ? reading : reading.catch(() => held.record))
     if (record === undefined) return undefined
     return ofHolder(holder, this.open(ref, record.version === held?.expectedVersion ? held.record : record))

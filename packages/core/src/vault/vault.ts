@@ -7,7 +7,6 @@ import type { TokenSet } from '../protocol/token.ts'
 import { LruMap } from '../store/lru-map.ts'
 import type { GrantRef, Store, VersionedRecord } from '../store/store.ts'
 import { GrantCodec } from './codec.ts'
-import { EarlyRead } from './early-read.ts'
 import { ExpiryNotices } from './expiry-notices.ts'
 import { type EmptyGrant, type Grant, type GrantHandle, grantName, type LiveGrant } from './grant.ts'
 import { GrantRecords, type OpenedGrant } from './grant-records.ts'
@@ -137,11 +136,6 @@ export class Vault {
     handle: Pick<GrantHandle, 'ref' | 'keepSeconds' | 'holder' | 'early'>,
   ): Promise<Grant | undefined> {
     return (await this.#records.find(handle))?.grant
-  }
-
-  /** Asks for a grant's record now, for a handle that is used a moment later. */
-  readEarly({ ref, keepSeconds }: Pick<GrantHandle, 'ref' | 'keepSeconds'>): EarlyRead {
-    return new EarlyRead(ref, this.#store.grants.read(ref, keepSeconds), this.#clock.now())
   }
 
   /** Seals a new grant for the step that writes it. */
