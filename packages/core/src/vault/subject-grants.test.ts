@@ -480,4 +480,30 @@ describe('a sign-in at a provider whose new tokens kill none', () => {
     })
     expect(await subject.standing()).toBe('access-3')
   })
+  it('keeps the refresh token that stands there when it brings none, with the time of its authorization', async () => {
+    const subject = new Subject()
+    const { clock, vault, handle } = subject.fixture
+    const refreshTokenExpiresAt = clock.now() + 90 * day
+    const first = { ...subject.fixture.issue(1), refreshTokenExpiresAt }
+    const { authorizedAt } = await subject.signIn('phone', { ...plain, tokens: first })
+    await clock.advance(60)
+    const { refreshToken: _, ...withoutRefreshToken } = subject.fixture.issue(2)
+    const brought = subject.exchange('laptop', { ...plain, tokens: withoutRefreshToken })
+    const outcome = await subject.bring(brought)
+    expect(outcome).toMatchObject({ stored: 'ours' })
+    // To revoke the tokens before would end the authorization that goes on.
+    expect(outcome).not.toHaveProperty('leftOver')
+    expect(await vault.read(handle)).toMatchObject({
+      authorizedAt,
+      tokens: { accessToken: 'access-2', refreshToken: first.refreshToken, refreshTokenExpiresAt },
+    })
+  })
+
+  it('brings back no refresh token that was killed', async () => {
+    const subject = new Subject()
+    await subject.signIn('phone')
+    const { refreshToken: _, ...withoutRefreshToken } = subject.fixture.issue(2)
+    await subject.signIn('laptop', { tokens: withoutRefreshToken })
+    expect(await subject.fixture.vault.read(subject.fixture.handle)).not.toHaveProperty('tokens.refreshToken')
+  })
 })

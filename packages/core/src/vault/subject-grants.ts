@@ -182,12 +182,11 @@ export class SubjectGrants {
 
   async #replace(brought: BroughtTokens, standing: StandingGrant | undefined): Promise<Brought | 'moved'> {
     const { codec, records } = this.#parts
-    const { ref, tokens, holder } = brought
+    const { ref, holder } = brought
     const kept = holder ?? standing?.opened?.grant.holder
     const grant: LiveGrant = {
       state: 'live',
-      tokens,
-      authorizedAt: brought.authorizedAt,
+      ...renewable(brought, standing?.opened?.grant),
       refreshCount: 0,
       ...(kept === undefined ? {} : { holder: kept }),
     }
@@ -215,6 +214,23 @@ export class SubjectGrants {
   #ask<Result>({ patienceSeconds }: BroughtTokens, ask: () => Promise<Result>): Promise<Result> {
     return patienceSeconds === undefined ? ask() : askPatiently(this.#parts.clock, patienceSeconds, ask)
   }
+}
+
+/**
+ * What was brought; where it has no refresh token, with the one that stands there and the authorization that it is from.
+ * Some servers issue a refresh token at the first consent alone.
+ */
+function renewable(
+  { tokens, authorizedAt, isAlive }: BroughtTokens,
+  standing: Grant | undefined,
+): Pick<LiveGrant, 'tokens' | 'authorizedAt'> {
+  const killsEarlierOnes = isAlive !== undefined
+  if (tokens.refreshToken !== undefined || killsEarlierOnes || standing?.state !== 'live')
+    return { tokens, authorizedAt }
+  const { refreshToken, refreshTokenExpiresAt } = standing.tokens
+  if (refreshToken === undefined) return { tokens, authorizedAt }
+  const kept = { refreshToken, ...(refreshTokenExpiresAt !== undefined && { refreshTokenExpiresAt }) }
+  return { tokens: { ...tokens, ...kept }, authorizedAt: standing.authorizedAt }
 }
 
 /** True when what stands there is to stay: it is newer, or grants more than a plain sign-in asked for. */
