@@ -143,6 +143,9 @@ describe('authorizedFetch', () => {
 
   it.each([
     ["redirect: 'follow'", { redirect: 'follow' }],
+    ["redirect: ['follow']", { redirect: ['follow'] }],
+    ['redirect: a String', { redirect: Object('follow') }],
+    ['an unknown redirect', { redirect: '' }],
     ['a dispatcher', { dispatcher }],
     ['authorization', { headers: { Authorization: 'Bearer other' } }],
     ['authorization in pairs', { headers: [['authorization', 'Bearer other']] }],
@@ -176,10 +179,11 @@ describe('authorizedFetch', () => {
   })
 
   it("keeps a Request's wish to fail on redirects, and the caller's", async () => {
-    const { call, sent } = fixture([answer(200), answer(200)])
+    const { call, sent } = fixture([answer(200), answer(200), answer(200)])
     await call(new Request(api, { redirect: 'error' }))
     await call(api, { redirect: 'error' })
-    expect(sent.map(({ init }) => init.redirect)).toEqual(['error', 'error'])
+    await call(api, { redirect: null } as unknown as RequestInit)
+    expect(sent.map(({ init }) => init.redirect)).toEqual(['error', 'error', 'manual'])
   })
 
   it('leaves the options of the caller as they were', async () => {

@@ -23,6 +23,9 @@ const carriedOptions = [
   'referrerPolicy',
 ] as const
 
+/** What fetch follows no redirect by. It makes text of anything else, lists and objects too. */
+const keptRedirects: ReadonlySet<unknown> = new Set(['manual', 'error'])
+
 /** The absolute URL that a call of fetch is about. @throws {LatchkeyError} `origin_not_allowed` */
 export function fetchTarget(input: FetchInput): URL {
   return parseTarget(addressOf(input))
@@ -165,9 +168,9 @@ function pairs(headers: readonly string[]): [string, string][] {
 type FetchOptions = Omit<RequestInit, 'dispatcher'> & { readonly dispatcher: Dispatcher }
 
 function refuseOptions(init: RequestInit): void {
-  if (init.redirect === 'follow') {
+  if (!keptRedirects.has(init.redirect ?? 'manual')) {
     throw new TypeError(
-      "redirect: 'follow' is not supported, because a redirect could carry the token elsewhere. " +
+      "redirect takes 'manual' and 'error': a redirect that is followed could carry the token elsewhere. " +
         'The 3xx response is returned: follow its location with a second call.',
     )
   }

@@ -3,7 +3,7 @@ import type { Provider } from '../protocol/provider.ts'
 import type { BaseUrl } from '../session/base-url.ts'
 import { safeReturnTo } from '../session/return-to.ts'
 import type { PlainRequest } from './http.ts'
-import { headerOf } from './request-headers.ts'
+import { hostOf } from './request-headers.ts'
 import type { FlowSettings } from './settings.ts'
 
 type Addressing = Pick<FlowSettings, 'baseUrls' | 'routes'>
@@ -90,7 +90,7 @@ const movedMark = 'latchkey-host=1'
  */
 export function addressUnderBaseUrl(request: PlainRequest, { baseUrls }: Addressing): string | undefined {
   const { url, method } = request
-  if (method !== 'GET' || headerOf(request, 'host') === undefined) return undefined
+  if (method !== 'GET' || hostOf(request) === undefined) return undefined
   if (matchingBaseUrl(request, baseUrls) !== undefined || url.includes(movedMark)) return undefined
   if (!/^\/[\x21-\x7e]*$/.test(url)) return undefined
   const [{ origin, path }] = baseUrls
@@ -104,7 +104,7 @@ export function requestedAddress({ url }: PlainRequest): string {
 }
 
 function matchingBaseUrl(request: PlainRequest, baseUrls: readonly BaseUrl[]): BaseUrl | undefined {
-  const host = headerOf(request, 'host')
+  const host = hostOf(request)
   return baseUrls.find((baseUrl) => {
     const address = `${new URL(baseUrl.origin).protocol}//${host}`
     return URL.canParse(address) && new URL(address).host === baseUrl.host

@@ -178,6 +178,16 @@ describe('GET /login/:provider', () => {
     expect(there.setCookies[0]).toMatch(/^lk\.t\.3000\.[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/)
   })
 
+  it('goes by the authority of an HTTP/2 request, which has no host', async () => {
+    const fixture = new FlowsFixture({ baseUrls: ['https://app.example', 'https://other.example'] })
+    const at = (authority: string) =>
+      fixture.browser().get('/login/example', { ...navigation, host: undefined, ':authority': authority })
+    const other = new URL((await at('other.example')).headers.location ?? '')
+    expect(other.searchParams.get('redirect_uri')).toBe('https://other.example/callback/example')
+    const foreign = await at('old.example')
+    expect(foreign.headers.location).toBe('https://app.example/login/example?latchkey-host=1')
+  })
+
   it('stays on the baseUrl that the browser used, with its redirect URI', async () => {
     const fixture = new FlowsFixture({ baseUrls: ['https://app.example', 'https://other.example/sub'] })
     const browser = fixture.browser()

@@ -6,6 +6,11 @@ export function headerOf({ headers }: PlainRequest, name: string): string | unde
   return typeof value === 'object' ? value.join(', ') : value
 }
 
+/** The host that the browser asked for, with its port where it said one. HTTP/2 has a field of its own for it. */
+export function hostOf(request: PlainRequest): string | undefined {
+  return headerOf(request, 'host') ?? headerOf(request, ':authority')
+}
+
 /** Where browsers past and present say what a request is for; the last one is Safari's, for its page previews. */
 const purposeHeaders = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose']
 

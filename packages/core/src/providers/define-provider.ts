@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { Provider, ProviderPreset, UserFields, Userinfo } from '../protocol/provider.ts'
 import { openidUserFields } from '../protocol/user.ts'
 import { validateProvider } from './validate-provider.ts'
@@ -80,7 +81,17 @@ export function defineProvider<Id extends string>(
     ...(merged === undefined ? {} : { userinfo: merged }),
   }
   validateProvider(provider)
-  return Object.freeze(provider)
+  return Object.freeze(withoutSecretsInLogs(provider))
+}
+
+/** Which client of which server it is, nothing else: secrets and keys may stand in any other field. */
+function description({ id, name, clientId, issuer, tokenEndpoint }: Partial<Provider>): object {
+  return { id, name, clientId, issuer, tokenEndpoint }
+}
+
+function withoutSecretsInLogs<Preset extends object>(preset: Preset): Preset {
+  const value = (): object => description(preset)
+  return Object.defineProperties(preset, { toJSON: { value }, [inspect.custom]: { value } })
 }
 
 function mergeUserinfo(

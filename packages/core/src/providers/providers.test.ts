@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import { bitfount, exbo, oauth2, oidc, type ProviderPreset, spotify } from './index.ts'
+import { bitfount, exbo, nadeo, oauth2, oidc, type ProviderPreset, spotify } from './index.ts'
 import { resolveClient } from './resolve-client.ts'
 
 const server = {
@@ -55,6 +55,22 @@ describe('presets', () => {
     expect(spotify({ showDialog: true }).params).toEqual({ show_dialog: 'true' })
     expect(spotify({ showDialog: false }).params).toEqual({})
     expect(refusal(() => spotify({ showDialog: 'yes' as never })).message).toContain('showDialog')
+  })
+
+  it('show no secret in logs and JSON, and can be spread all the same', () => {
+    const secret = 'a-secret-of-the-client'
+    const account = { account: 'service', userAgent: 'app / me@example.com' } as const
+    const presets: readonly object[] = [
+      spotify({ clientId: 'c', clientSecret: secret }),
+      nadeo({ ...account, login: 'l', password: secret }),
+      oauth2({ ...server, clientId: 'c', clientSecret: secret, tokenHeaders: { 'x-key': secret } }),
+    ]
+    for (const preset of presets) {
+      expect(inspect(preset, { depth: 9, showHidden: true })).not.toContain(secret)
+      expect(JSON.stringify({ preset })).not.toContain(secret)
+      expect({ ...preset }).toMatchObject({ clientSecret: secret })
+    }
+    expect(JSON.parse(JSON.stringify(presets[0]))).toMatchObject({ id: 'spotify', clientId: 'c' })
   })
 
   it('exbo and bitfount take keys in the place of application tokens, and show none of them', () => {

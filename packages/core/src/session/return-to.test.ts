@@ -100,6 +100,17 @@ describe('safeReturnTo', () => {
     },
   )
 
+  it.each(['/../other', '/..', '/%2e%2e/other', '/.%2E', '/x/../../other', '/../application'])(
+    'refuses %j, which leads out of the path of baseUrl',
+    (value) => {
+      expect(checked(value, prefixed)).toBe('/')
+    },
+  )
+
+  it.each(['/x/../y', '/.', '/../app/y'])('lets %j be, which stays below the path of baseUrl', (value) => {
+    expect(checked(value, prefixed)).toBe(value)
+  })
+
   it.each([
     '/',
     '/me',

@@ -32,16 +32,20 @@ function fault(path: string, baseUrl: BaseUrl): string | undefined {
   if (!/^[\x21-\x7e]*$/.test(path)) return 'control_character'
   if (path.includes('\\')) return 'backslash'
   // What goes into the header is checked byte for byte, as the app writes it and with the prefix of `baseUrl`.
-  return locationFault(path, baseUrl.origin) ?? locationFault(baseUrl.path + path, baseUrl.origin)
+  return locationFault(path, { ...baseUrl, path: '' }) ?? locationFault(baseUrl.path + path, baseUrl)
 }
 
-function locationFault(location: string, origin: string): string | undefined {
+function locationFault(
+  location: string,
+  { origin, path: prefix }: Pick<BaseUrl, 'origin' | 'path'>,
+): string | undefined {
   if (!staysOnHost(location)) return 'not_a_path'
   if (!URL.canParse(location, origin)) return 'malformed'
   const parsed = new URL(location, origin)
   if (parsed.origin !== origin) return 'foreign_origin'
   // `/.//evil` is ours to a browser, but `//evil` to anything that removes dot segments before it looks.
-  return staysOnHost(parsed.pathname) ? undefined : 'dot_segments'
+  if (!staysOnHost(parsed.pathname)) return 'dot_segments'
+  return `${parsed.pathname}/`.startsWith(`${prefix}/`) ? undefined : 'outside_base_url'
 }
 
 function staysOnHost(path: string): boolean {
