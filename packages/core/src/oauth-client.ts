@@ -139,8 +139,8 @@ export class OAuthClient<Id extends string = string> {
     const kept = keptAuthorization(this.#provider, pending)
     const params = tokenParams(options.params)
     const parameters = callbackParameters(this.#provider, callback, kept)
-    const { code } = await this.#client.readAuthorizationResponse(parameters, kept)
-    return this.#exchange(code, kept, params)
+    const { code, scope = kept.scope } = await this.#client.readAuthorizationResponse(parameters, kept)
+    return this.#exchange(code, { ...kept, scope }, params)
   }
 
   /**

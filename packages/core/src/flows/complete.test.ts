@@ -35,6 +35,24 @@ function once({ watched }: FlowsFixture, command: string, meanwhile: () => Promi
   }
 }
 
+describe('an authorization response that says more than a code', () => {
+  it('grants the scope that it names, and describes the user to onLogin', async () => {
+    const raws: unknown[] = []
+    const fixture = new FlowsFixture({
+      onLogin: async ({ raw }) => {
+        raws.push(raw.user)
+        return undefined
+      },
+    })
+    fixture.client.beside = { scope: ['less'], user: { name: 'Ada' } }
+    const browser = fixture.browser()
+    await browser.signIn()
+    expect(fixture.client.exchanges[0]?.scope).toEqual(['less'])
+    expect(raws).toEqual([{ name: 'Ada' }])
+    expect((await browser.session())?.record.completed?.scope).toEqual(['read'])
+  })
+})
+
 describe('a link that another tab of its browser overtakes', () => {
   it('keeps both accounts, and revokes none of their tokens (keepAccounts)', async () => {
     const fixture = keeping()

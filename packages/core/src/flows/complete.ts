@@ -49,17 +49,17 @@ export async function complete(
   const isToldApart = client.provider.issuer !== undefined && parameters.has('iss')
   if (route.clients.length > 1 && !isToldApart) reject('invalid_callback', 'iss')
   const authority = authorityOf(answer, client)
-  const { code: text } = await client.readAuthorizationResponse(parameters, { state })
+  const response = await client.readAuthorizationResponse(parameters, { state })
   const { codeVerifier, nonce } = transaction
   const requestedScope = [...client.provider.scope, ...transaction.scope]
   const code = await client.exchangeCode({
-    code: text,
+    code: response.code,
     redirectUri,
     codeVerifier,
     nonce,
-    scope: requestedScope,
+    scope: response.scope ?? requestedScope,
   })
-  const profile = await client.profile(code).catch((error: unknown) => {
+  const profile = await client.profile(code, response.user).catch((error: unknown) => {
     abandonUnknown(context, { client, code, requestedScope }, error)
     throw error
   })

@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import type { AuthorizationResponse } from '../protocol/authorization-response.ts'
 import type { Provider } from '../protocol/provider.ts'
 import type { TokenAnswer, TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
@@ -18,6 +19,8 @@ export class ScriptedSignInClient implements SignInClient {
   /** What the next refreshes are answered. */
   readonly answers: ((tokens: TokenSet) => TokenAnswer | Promise<TokenAnswer>)[] = []
   person: Omit<User, 'provider'> = { id: 'ada', name: 'Ada' }
+  /** What an authorization response brings beside the code. */
+  beside: Omit<AuthorizationResponse, 'code'> = {}
   /** What the server grants; absent: what was asked for. */
   grants: readonly string[] | undefined
   beforeUrl: () => void | Promise<void> = () => {}
@@ -58,7 +61,7 @@ export class ScriptedSignInClient implements SignInClient {
     return `https://${this.provider.id}.example/authorize?${query}`
   }
 
-  async readAuthorizationResponse(parameters: URLSearchParams): Promise<{ code: string }> {
+  async readAuthorizationResponse(parameters: URLSearchParams): Promise<AuthorizationResponse> {
     const error = parameters.get('error')
     const description = parameters.get('error_description')?.slice(0, 200)
     if (error !== null) {
@@ -67,7 +70,7 @@ export class ScriptedSignInClient implements SignInClient {
     }
     const code = parameters.get('code')
     if (code === null) throw new LatchkeyError('invalid_callback', 'No code.', { reason: 'no_code' })
-    return { code }
+    return { code, ...this.beside }
   }
 
   async exchangeCode(exchange: Exchange): Promise<RedeemedCode> {
@@ -88,9 +91,10 @@ export class ScriptedSignInClient implements SignInClient {
     }
   }
 
-  async profile({ tokens }: RedeemedCode): Promise<UserProfile> {
+  async profile({ tokens }: RedeemedCode, described?: AuthorizationResponse['user']): Promise<UserProfile> {
     await this.beforeProfile(tokens)
-    return { user: { ...this.person, provider: this.provider.id }, claims: { ...this.person } }
+    const user = { ...this.person, provider: this.provider.id }
+    return { user, claims: { ...this.person, ...(described && { user: described }) } }
   }
 
   canRefresh(tokens: TokenSet): boolean {

@@ -1,4 +1,5 @@
 import type { AuthorizationRequest } from '../protocol/authorization.ts'
+import type { AuthorizationResponse } from '../protocol/authorization-response.ts'
 import type { TokenSet } from '../protocol/token.ts'
 import type { User } from '../protocol/user.ts'
 import type { TokenSource } from '../vault/grant.ts'
@@ -20,7 +21,7 @@ export interface SignInClient extends TokenSource {
   readAuthorizationResponse(
     parameters: URLSearchParams,
     expected: { readonly state: string },
-  ): Promise<{ readonly code: string }>
+  ): Promise<AuthorizationResponse>
   exchangeCode(request: {
     readonly code: string
     readonly redirectUri: string
@@ -28,5 +29,6 @@ export interface SignInClient extends TokenSource {
     readonly nonce: string
     readonly scope: readonly string[]
   }): Promise<RedeemedCode>
-  profile(answer: RedeemedCode): Promise<UserProfile>
+  /** @param described the user as the authorization response describes them. */
+  profile(answer: RedeemedCode, described?: AuthorizationResponse['user']): Promise<UserProfile>
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../errors.ts'
-import { readAuthorizationResponse } from './authorization-response.ts'
+import { type AuthorizationResponse, readAuthorizationResponse } from './authorization-response.ts'
 import { oauthProvider, openidProvider } from './provider.fixture.ts'
 import type { Provider } from './provider.ts'
 
@@ -14,7 +14,7 @@ function read(
   query: string,
   provider: Provider = oauthProvider(),
   announcesIss = false,
-): { readonly code: string } {
+): AuthorizationResponse {
   const issuer = provider.issuer === undefined ? {} : { issuer: provider.issuer }
   return readAuthorizationResponse(
     provider,
@@ -41,6 +41,25 @@ describe('readAuthorizationResponse', () => {
 
   it('ignores parameters that it does not know', () => {
     expect(read('code=code-1&state=state-1&session_state=x&scope=a&scope=b').code).toBe('code-1')
+  })
+
+  it('reads the granted scope where the preset says that it stands here', () => {
+    const provider = oauthProvider({ authorizationResponseScope: true, scopeSeparator: ',' })
+    const scope = (text: string) => read(`code=c&state=state-1${text}`, provider).scope
+    expect(scope('&scope=read,activity:read_all')).toEqual(['read', 'activity:read_all'])
+    expect([scope(''), scope('&scope=')]).toEqual([undefined, undefined])
+    expect(refusal('code=c&state=state-1&scope=a&scope=b', provider).reason).toBe('duplicate')
+  })
+
+  it('reads the description of the user where the preset makes a name of it, and no other value', () => {
+    const provider = oauthProvider({ authorizationResponseName: () => undefined })
+    const user = (text: string, of = provider) =>
+      read(`code=c&state=state-1&user=${encodeURIComponent(text)}`, of).user
+    expect(user('{"name":{"firstName":"Ada"}}')).toEqual({ name: { firstName: 'Ada' } })
+    expect(user('{"name":1}', oauthProvider())).toBeUndefined()
+    for (const text of ['', '[]', 'Ada', '{', '{"__proto__":{"a":1}', `{"a":"${'x'.repeat(4_096)}"}`])
+      expect(user(text)).toBeUndefined()
+    expect(refusal('code=c&state=state-1&user={}&user={}', provider).reason).toBe('duplicate')
   })
 
   it.each(['code', 'state', 'iss', 'error', 'error_description'])(

@@ -1,8 +1,19 @@
 import { AuthorizationResponseError, validateAuthResponse } from 'oauth4webapi'
 import { type ErrorCode, LatchkeyError } from '../errors.ts'
+import { type JsonObject, parseJsonObject } from './json-object.ts'
 import type { ServerMetadata } from './metadata.ts'
 import { oauthErrorFields } from './oauth-error.ts'
 import type { Provider } from './provider.ts'
+import { scopeList } from './scope-parameter.ts'
+
+/** What an authorization response brings. */
+export interface AuthorizationResponse {
+  readonly code: string
+  /** The granted scope, where the server says it here. */
+  readonly scope?: readonly string[]
+  /** How the server describes the user here; nobody has signed it. */
+  readonly user?: JsonObject
+}
 
 /** The parameters that an authorization response may have once (RFC 6749 §3.1). */
 export const responseParameters: readonly string[] = [
@@ -18,9 +29,10 @@ export const responseParameters: readonly string[] = [
   'access_token',
 ]
 const longestCode = 8 * 1024
+const longestUser = 4 * 1024
 
 /**
- * The code of an authorization response that belongs to our request. `parameters` come from the raw query or body.
+ * What an authorization response brings that belongs to our request. `parameters` come from the raw query or body.
  *
  * @throws {LatchkeyError} `invalid_callback` with `reason`, or what the server's own error means.
  * @see RFC 6749 §4.1.2, RFC 9207 §2.4
@@ -30,7 +42,7 @@ export function readAuthorizationResponse(
   metadata: ServerMetadata,
   parameters: URLSearchParams,
   expected: { readonly state: string },
-): { readonly code: string } {
+): AuthorizationResponse {
   if (responseParameters.some((name) => parameters.getAll(name).length > 1))
     throw rejected(provider, 'duplicate')
   const checked = withoutForeignIssuer(provider, parameters)
@@ -48,7 +60,22 @@ export function readAuthorizationResponse(
   const code = parameters.get('code') ?? ''
   if (code === '') throw rejected(provider, 'no_code')
   if (code.length > longestCode) throw rejected(provider, 'code_too_long')
-  return { code }
+  return { code, ...extras(provider, parameters) }
+}
+
+function extras(
+  provider: Pick<Provider, 'id' | 'authorizationResponseScope' | 'authorizationResponseName'>,
+  parameters: URLSearchParams,
+): Omit<AuthorizationResponse, 'code'> {
+  const only = (name: 'scope' | 'user'): string => {
+    const [value = '', ...others] = parameters.getAll(name)
+    if (others.length > 0) throw rejected(provider, 'duplicate')
+    return value
+  }
+  const scope = provider.authorizationResponseScope ? scopeList(only('scope')) : undefined
+  const text = provider.authorizationResponseName ? only('user') : ''
+  const user = text.length <= longestUser ? parseJsonObject(Buffer.from(text)) : undefined
+  return { ...(scope && { scope }), ...(user && { user }) }
 }
 
 // RFC 9207 compares `iss` with the issuer; a server that has none cannot be checked that way, and the name of its
@@ -72,7 +99,7 @@ function rejectionReason(
   return parameters.get('state') === state ? 'unexpected_parameter' : 'state'
 }
 
-function rejected(provider: Provider, reason: string): LatchkeyError {
+function rejected(provider: Pick<Provider, 'id'>, reason: string): LatchkeyError {
   return new LatchkeyError(
     'invalid_callback',
     `The authorization response of ${provider.id} was refused (${reason}). Start the sign-in again.`,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { FakeServer, rejection } from './fake-server.fixture.ts'
 import { ecKey, part, rsaKey, signHmac, signJwt } from './id-token.fixture.ts'
-import { IdTokenError, verifyIdToken } from './id-token.ts'
+import { type IdTokenClaims, IdTokenError, verifyIdToken } from './id-token.ts'
 import { KeySource } from './jwks.ts'
 import { openidProvider } from './provider.fixture.ts'
 import type { Provider } from './provider.ts'
@@ -32,7 +32,7 @@ async function verify(
     clockSkew?: number
     nonce?: string
   } = {},
-): Promise<{ readonly sub: string }> {
+): Promise<IdTokenClaims> {
   const server = new FakeServer()
   server.clock.seconds = now + (options.clockSkew ?? 0)
   server.on('GET https://as.example/jwks', { body: { keys: options.keys ?? [rsa.jwk, ec.jwk] } })
@@ -77,6 +77,15 @@ describe('verifyIdToken with a good token', () => {
   it('accepts HS256 with the client secret when the preset lists it', async () => {
     const jwt = signHmac('client-secret-1', claims)
     expect((await verify(jwt, { provider: { idTokenAlgorithms: ['HS256'] } })).sub).toBe('user-1')
+  })
+
+  it('accepts the other names of the issuer that the preset lists, and tells of one issuer', async () => {
+    const provider = { idTokenIssuers: ['as.example'] }
+    const verified = await verify(signJwt(rsa, { ...claims, iss: 'as.example' }), { provider })
+    expect(verified.iss).toBe('https://as.example')
+    expect((await verify(signJwt(rsa, claims), { provider })).iss).toBe('https://as.example')
+    const foreign = verify(signJwt(rsa, { ...claims, iss: 'http://as.example' }), { provider })
+    await expect(foreign).rejects.toMatchObject({ reason: 'iss' })
   })
 
   it('case 83: accepts tokens of a server whose clock runs 5 minutes fast', async () => {

@@ -6,7 +6,7 @@ import { LatchkeyError } from '../errors.ts'
 import { type JsonObject, parseJsonObject } from './json-object.ts'
 import type { Provider } from './provider.ts'
 
-/** Claims of an ID token whose signature, issuer, audience and times were verified. */
+/** Claims of an ID token whose signature, issuer, audience and times were verified. `iss` is the issuer as it is configured. */
 export interface IdTokenClaims extends JsonObject {
   readonly iss: string
   readonly sub: string
@@ -56,7 +56,7 @@ export async function verifyIdToken(jwt: string, context: IdTokenContext): Promi
     await jwtVerify(jwt, key, {
       // `none` is not an algorithm to jose, listed or not.
       algorithms: [...provider.idTokenAlgorithms],
-      issuer,
+      issuer: [issuer, ...(provider.idTokenIssuers ?? [])],
       audience: provider.clientId,
       clockTolerance: toleranceSeconds,
       currentDate: new Date(clock.now() * 1000),
@@ -71,7 +71,7 @@ export async function verifyIdToken(jwt: string, context: IdTokenContext): Promi
   checkAudience(claims, provider.clientId)
   checkNonce(claims.nonce, context.nonce)
   checkAccessTokenHash(claims.at_hash, algorithm, context.accessToken)
-  return claims
+  return { ...claims, iss: issuer }
 }
 
 /** The claims of an ID token that was verified when it was stored; `undefined` when it names nobody. */

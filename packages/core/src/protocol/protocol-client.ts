@@ -3,7 +3,7 @@ import { LatchkeyError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type AuthorizationRequest, buildAuthorizationUrl } from './authorization.ts'
-import { readAuthorizationResponse } from './authorization-response.ts'
+import { type AuthorizationResponse, readAuthorizationResponse } from './authorization-response.ts'
 import { type MintRequest, mintTokens } from './client-credentials.ts'
 import { logIn, renewLogin, renewOrLogIn } from './client-login.ts'
 import { type ClientRequestContext, clientRequestContext } from './client-request.ts'
@@ -24,13 +24,16 @@ import {
 import { type SignInAnswer, signInAnswer } from './sign-in-answer.ts'
 import type { TokenAnswer, TokenSet } from './token.ts'
 import { requestTokens } from './token-request.ts'
-import { mapUser, openidUserFields, type User } from './user.ts'
+import { displayText, mapUser, openidUserFields, type User } from './user.ts'
 import { fetchUserinfo } from './userinfo.ts'
 
 /** The user, with every claim that the provider sent. */
 export interface UserProfile {
   readonly user: User
-  /** Claims of the ID token and of the userinfo answer, which wins. Untrusted text. */
+  /**
+   * Claims of the ID token and of the userinfo answer, which wins; `user` is that of the authorization response, where
+   * the server describes users there. Untrusted text.
+   */
   readonly claims: JsonObject
 }
 
@@ -100,7 +103,7 @@ export class ProtocolClient {
   }
 
   /**
-   * The code of an authorization response, once state, `iss` (RFC 9207) and error are checked.
+   * What an authorization response brings, once state, `iss` (RFC 9207) and error are checked.
    *
    * @param parameters from the raw query or form, so that a repeated parameter shows.
    * @throws {LatchkeyError} `invalid_callback` with `reason` (`duplicate`, `iss`, `state`, `no_code`, …),
@@ -109,7 +112,7 @@ export class ProtocolClient {
   async readAuthorizationResponse(
     parameters: URLSearchParams,
     expected: { readonly state: string },
-  ): Promise<{ readonly code: string }> {
+  ): Promise<AuthorizationResponse> {
     return readAuthorizationResponse(this.#provider, await this.#metadata.get(), parameters, expected)
   }
 
@@ -130,10 +133,14 @@ export class ProtocolClient {
   /**
    * The user behind a sign-in, with every claim that the provider sent.
    *
+   * @param described how the authorization response describes the user: at most a name is taken from it.
    * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, or `invalid_callback` when userinfo is about somebody
    *   else than the ID token. `not_supported`: nothing says where users are described.
    */
-  async profile(answer: Pick<SignInAnswer, 'tokens' | 'claims'>): Promise<UserProfile> {
+  async profile(
+    answer: Pick<SignInAnswer, 'tokens' | 'claims'>,
+    described?: JsonObject,
+  ): Promise<UserProfile> {
     const provider = this.#provider
     const endpoint = (await this.#metadata.get()).userinfoEndpoint
     if (endpoint === undefined && answer.claims === undefined) throw noUserinfo(provider)
@@ -150,7 +157,10 @@ export class ProtocolClient {
             deadlineMs: this.#timeoutMs,
           })
     const claims = { ...answer.claims, ...fetched }
-    return { user: mapUser(provider, provider.userinfo?.fields ?? openidUserFields, claims), claims }
+    const user = mapUser(provider, provider.userinfo?.fields ?? openidUserFields, claims)
+    if (described === undefined) return { user, claims }
+    const name = displayText(provider.authorizationResponseName?.(described))
+    return { user: { ...(name !== undefined && { name }), ...user }, claims: { user: described, ...claims } }
   }
 
   /** True while a refresh token is there. */

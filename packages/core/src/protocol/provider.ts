@@ -1,4 +1,5 @@
 import type { webcrypto } from 'node:crypto'
+import type { JsonObject } from './json-object.ts'
 
 /**
  * How the client proves who it is at the token, revocation and device authorization endpoints.
@@ -139,6 +140,13 @@ export interface Provider<Id extends string = string> {
   readonly jwksUri?: string
   /** RFC 9207: the server always sends `iss` in the authorization response. Discovery fills it in. */
   readonly authorizationResponseIss?: boolean
+  /** The granted scope stands in the authorization response, and not in the token answer (Strava). */
+  readonly authorizationResponseScope?: boolean
+  /**
+   * Makes the user's name of the parameter `user` of the authorization response, a JSON object (Apple, at the first consent
+   * alone). Nobody has signed it, so it says nothing else; all of it is `user` among the claims.
+   */
+  readonly authorizationResponseName?: (user: JsonObject) => string | undefined
 
   readonly clientId: string
   readonly clientSecret?: string
@@ -168,6 +176,8 @@ export interface Provider<Id extends string = string> {
   readonly clientLogin?: ClientLogin
   /** Signature algorithms accepted on ID tokens. `HS256` only when listed here. */
   readonly idTokenAlgorithms: readonly string[]
+  /** Other names by which ID tokens may call the issuer (Google: the same without `https://`). */
+  readonly idTokenIssuers?: readonly string[]
 
   readonly userinfo?: Userinfo
 

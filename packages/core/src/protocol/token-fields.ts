@@ -1,5 +1,6 @@
 import { type JsonObject, valueAt } from './json-object.ts'
 import type { Provider, TokenAnswerFields } from './provider.ts'
+import { scopeList } from './scope-parameter.ts'
 
 /** The names of RFC 6749 §5.1 and §5.2, where a preset names no other. */
 const standardFields: Omit<TokenAnswerFields, 'expiresAt'> = {
@@ -49,11 +50,7 @@ export class TokenFields {
 
   /** Scope as a list; `undefined` when the answer says nothing that can be read. */
   scope(): readonly string[] | undefined {
-    const value = this.get('scope')
-    const parts = typeof value === 'string' ? value.split(/[\s,]/) : value
-    if (!Array.isArray(parts)) return undefined
-    const scope = parts.filter((part): part is string => typeof part === 'string' && isScopeToken(part))
-    return scope.length === 0 ? undefined : [...new Set(scope)]
+    return scopeList(this.get('scope'))
   }
 
   /** `null`: there is one that no request can carry. */
@@ -88,9 +85,4 @@ function lifetimeOf(seconds: number | undefined): number | undefined {
   return seconds === undefined || seconds < 1
     ? undefined
     : Math.min(Math.floor(seconds), longestLifetimeSeconds)
-}
-
-/** `scope-token` of RFC 6749 §3.3. */
-function isScopeToken(text: string): boolean {
-  return text.length <= 1000 && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)
 }

@@ -40,8 +40,8 @@ export function mapUser(provider: Provider, fields: UserFields, claims: JsonObje
   const id = idText(valueAt(claims, fields.id))
   if (id === undefined) throw missingId(provider, fields.id)
   const ids = mapIds(fields.ids, claims)
-  const name = textAt(claims, fields.name, longestText)
-  const email = textAt(claims, fields.email, longestText)
+  const name = firstAt(claims, fields.name, displayText)
+  const email = firstAt(claims, fields.email, displayText)
   const emailVerified = firstAt(claims, fields.emailVerified, readBoolean)
   const picture = firstAt(claims, fields.picture, readPicture)
   return {
@@ -79,11 +79,10 @@ function idText(value: unknown): string | undefined {
   return printable(value) === value ? value : undefined
 }
 
-function textAt(claims: JsonObject, path: ClaimPath | undefined, longest: number): string | undefined {
-  return firstAt(claims, path, (value) => {
-    if (typeof value === 'number') return String(value)
-    return typeof value === 'string' && value.trim() !== '' ? printable(value).slice(0, longest) : undefined
-  })
+/** Foreign text that can be shown: cut, and without control characters. `undefined` where there is none. */
+export function displayText(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value)
+  return typeof value === 'string' && value.trim() !== '' ? printable(value).slice(0, longestText) : undefined
 }
 
 function firstAt<Value>(

@@ -181,6 +181,29 @@ describe('ProtocolClient.profile of an OpenID provider', () => {
     },
   )
 
+  it('takes a name, and nothing else, from what the authorization response says of the user', async () => {
+    const userinfo = { fields: { id: 'sub', name: 'name', email: 'email' } }
+    const provider = openidProvider({
+      userinfo,
+      jwksUri: 'https://as.example/jwks',
+      authorizationEndpoint: 'https://as.example/authorize',
+      tokenEndpoint: 'https://as.example/token',
+      authorizationResponseName: ({ called }) => String(called),
+    })
+    const { client } = clientFixture(provider)
+    const described = { called: 'Ada\u0007 L.', sub: 'user-2', email: 'evil@example.com', name: 'Eve' }
+    const signed = { iss: 'https://as.example', sub: 'user-1' }
+    const profile = await client.profile({ ...answer, claims: signed }, described)
+    expect(profile.user).toEqual({
+      provider: 'example',
+      id: 'user-1',
+      name: expect.stringMatching(/^Ada.? L\.$/),
+    })
+    expect(profile.user.name).not.toContain('\u0007')
+    expect(profile.claims).toEqual({ ...signed, user: described })
+    expect((await client.profile(answer, described)).user.name).toBe('Ada')
+  })
+
   it('uses the ID token alone where there is no endpoint', async () => {
     const provider = openidProvider({
       authorizationEndpoint: 'https://as.example/authorize',

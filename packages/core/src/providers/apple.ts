@@ -1,4 +1,5 @@
 import type { webcrypto } from 'node:crypto'
+import { isOptionsObject } from '../input/kind-of.ts'
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { signedClientSecret } from '../protocol/signed-client-secret.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
@@ -26,13 +27,14 @@ const data: Omit<PresetData, 'clientAuth'> = {
   scope: ['name', 'email'],
   // Apple refuses scopes with any other mode.
   responseMode: 'form_post',
+  authorizationResponseName: ({ name }) => (isOptionsObject(name) ? nameOf(name) : undefined),
   userinfo: { fields: { id: 'sub', email: 'email', emailVerified: 'email_verified' } },
   resourceOrigins: [],
 }
 
 /**
  * Sign in with Apple. The client secret is a token that is signed for each request. The name is sent only once, with the first
- * consent and outside of the ID token, and is not read. Facts from Apple's documentation and other libraries (medium
+ * consent: keep it in `onLogin`. Facts from Apple's documentation and other libraries (medium
  * confidence); PKCE is not sent.
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
@@ -48,4 +50,14 @@ export function apple<const Id extends string = 'apple'>(options: AppleOptions<I
   })
   const clientAuth = { method: 'client_secret_post', clientSecret } as const
   return defineProvider(rest.id ?? ('apple' as Id), { ...data, clientAuth }, rest) // without an id, Id is its default
+}
+
+function nameOf({
+  firstName,
+  lastName,
+}: {
+  readonly firstName?: unknown
+  readonly lastName?: unknown
+}): string {
+  return [firstName, lastName].filter((part) => typeof part === 'string').join(' ')
 }

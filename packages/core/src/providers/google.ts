@@ -12,12 +12,13 @@ const data: PresetData = {
   scope: ['openid', 'profile', 'email'],
   params: { access_type: 'offline', prompt: 'consent' },
   expectsRefreshToken: true,
+  idTokenIssuers: ['accounts.google.com'],
   resourceOrigins: ['https://www.googleapis.com', 'https://openidconnect.googleapis.com'],
 }
 
 /**
  * Google. Asks for offline access and for consent each time, because Google gives a refresh token only with a consent; a
- * refresh brings no new one. Facts from other libraries' sources, which agree (medium confidence).
+ * refresh brings no new one. A `prompt` of your own takes the place of the consent. Facts from other libraries' sources, which agree (medium confidence).
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */

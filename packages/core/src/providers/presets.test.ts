@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { decodeProtectedHeader, importPKCS8 } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { Latchkey } from '../latchkey.ts'
@@ -9,6 +10,7 @@ import { decodeJwtUnverified } from '../protocol/jwt.ts'
 import { openidKey } from '../protocol/protocol-client.fixture.ts'
 import { type ProviderPreset, signsUsersIn } from '../protocol/provider.ts'
 import * as presets from './index.ts'
+import { type PublishedFacts, publishedFacts } from './published-facts.fixture.ts'
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const appleKey = await importPKCS8(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'ES256')
@@ -42,7 +44,11 @@ const all: readonly ProviderPreset[] = [
 
 /** Everything in which a preset differs from the RFCs, and why: a field that is not here needs no quirk. */
 const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  apple: { pkce: 'support unknown', responseMode: 'scopes are refused with any other' },
+  apple: {
+    pkce: 'support unknown',
+    responseMode: 'scopes are refused with any other',
+    authorizationResponseName: 'the name comes once, there',
+  },
   auth0: { params: 'audience' },
   battlenet: { pkce: 'support unknown', sendEmptyScope: 'wants the parameter' },
   bitfount: { params: 'audience' },
@@ -63,7 +69,11 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     deadRefresh: 'bad_refresh_token',
     refreshEndsAccessToken: 'documented',
   },
-  google: { params: 'offline access and consent', expectsRefreshToken: 'it is asked for' },
+  google: {
+    idTokenIssuers: 'with and without https',
+    params: 'offline access and consent',
+    expectsRefreshToken: 'it is asked for',
+  },
   keycloak: { tokenAnswer: 'refresh_expires_in' },
   linkedin: { pkce: 'not used', refreshTokenLifetime: 'a year from the authorization' },
   notion: {
@@ -87,7 +97,12 @@ const quirks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     refreshTokenLifetime: 'six months',
     redirectUriRule: 'loopback literals',
   },
-  strava: { pkce: 'support unknown', scopeSeparator: 'commas', tokenAnswer: 'expires_at' },
+  strava: {
+    authorizationResponseScope: 'granted scope',
+    pkce: 'support unknown',
+    scopeSeparator: 'commas',
+    tokenAnswer: 'expires_at',
+  },
   trackmania: { pkce: 'support unknown' },
   twitch: {
     pkce: 'support unknown',
@@ -114,6 +129,31 @@ const plain = presets.oauth2({
 /** What every client sets for itself; no quirk of a server. */
 const own = new Set(
   'id name icon clientId clientSecret clientAuth scope resourceOrigins userinfo issuer jwksUri clientCredentials authorizationEndpoint tokenEndpoint revocationEndpoint deviceAuthorizationEndpoint'.split(
+    ' ',
+  ),
+)
+
+/** A preset in the words of {@link PublishedFacts}; what the RFCs say anyway is left out. */
+function factsOf(preset: ProviderPreset): PublishedFacts {
+  const { clientAuth, scope, scopeSeparator, userinfo, ...others } = preset
+  const told = Object.entries(others).filter(([field, value]) => {
+    return factNames.has(field) && !isDeepStrictEqual(value, Reflect.get(plain, field))
+  })
+  const { endpoint, method = 'GET', fields } = userinfo ?? {}
+  return {
+    ...Object.fromEntries(told),
+    clientAuth: clientAuth.method,
+    ...(scope.length > 0 && { scope: scope.join(scopeSeparator) }),
+    ...(fields !== undefined && {
+      userinfo: endpoint === undefined ? 'ID token' : `${method} ${endpoint}`,
+      userId: fields.id,
+      ...(fields.email !== undefined && { email: fields.email }),
+    }),
+  }
+}
+
+const factNames = new Set(
+  'issuer idTokenIssuers authorizationEndpoint tokenEndpoint revocationEndpoint deviceAuthorizationEndpoint jwksUri params tokenBodyFormat tokenHeaders tokenAnswer deadRefresh refreshTokenLifetime credentials resourceHeaders resourceOrigins'.split(
     ' ',
   ),
 )
@@ -178,11 +218,13 @@ describe.each(all.map((preset) => [preset.id, preset] as const))('the preset %s'
     expect(preset.name).not.toBe('')
     expect(preset.icon ?? '').not.toMatch(/script|on\w+=|href/i)
     const differing = Object.keys(preset).filter(
-      (field) =>
-        !own.has(field) &&
-        JSON.stringify(Reflect.get(preset, field)) !== JSON.stringify(Reflect.get(plain, field)),
+      (field) => !own.has(field) && !isDeepStrictEqual(Reflect.get(preset, field), Reflect.get(plain, field)),
     )
     expect(differing.toSorted()).toEqual(Object.keys(quirks[id] ?? {}).toSorted())
+  })
+
+  it('says what is published about its server', () => {
+    expect(factsOf(preset)).toEqual(publishedFacts[id])
   })
 
   it('names https endpoints and exact origins alone', () => {
@@ -260,6 +302,18 @@ describe('presets', () => {
     const { iat, exp, ...claims } = decodeJwtUnverified(secret)?.payload ?? {}
     expect(claims).toEqual({ iss: 'TEAM', sub: 'client-1', aud: 'https://appleid.apple.com' })
     expect(Number(exp) - Number(iat)).toBe(300)
+  })
+
+  it('apple makes a name of what it sends once', () => {
+    const { authorizationResponseName: nameOf } = presets.apple({
+      teamId: 't',
+      keyId: 'k',
+      privateKey: appleKey,
+    })
+    const email = 'ada@example.com'
+    expect(nameOf?.({ name: { firstName: 'Ada', lastName: 'Lovelace' }, email })).toBe('Ada Lovelace')
+    expect(nameOf?.({ name: { firstName: 'Ada', middleName: 7 } })).toBe('Ada')
+    expect([nameOf?.({ email }), nameOf?.({ name: 'Ada' })]).toEqual([undefined, undefined])
   })
 
   it('auth0 keeps the slash of its issuer, and sends tokens only to an audience that is an address', () => {

@@ -11,6 +11,7 @@ const data: PresetData = {
   scope: ['read'],
   scopeSeparator: ',',
   tokenAnswer: { expiresAt: 'expires_at' },
+  authorizationResponseScope: true,
   userinfo: {
     endpoint: 'https://www.strava.com/api/v3/athlete',
     fields: { id: 'id', ids: { username: 'username' }, name: ['firstname', 'username'], picture: 'profile' },
@@ -20,8 +21,7 @@ const data: PresetData = {
 
 /**
  * Strava. Scopes are separated by commas; tokens live 6 hours, and each refresh may bring another refresh token. Names no
- * e-mail. Users may leave scopes out: what they granted stands only in the address that Strava sends them back to, so ask the
- * API. Facts from Strava's documentation and other libraries (medium confidence); PKCE is unknown and not sent.
+ * e-mail. Users may leave scopes out: `missingScopes()` knows. Facts from Strava's documentation and other libraries (medium confidence); PKCE is unknown and not sent.
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */

@@ -108,10 +108,17 @@ const checks: readonly Check[] = [
     typeof expiryNoticeDays === 'number' && expiryNoticeDays >= 0 && expiryNoticeDays <= 366
       ? undefined
       : { option: 'expiryNoticeDays', fix: 'must be a number of days from 0 to 366.' },
-  ({ clientCredentials }) =>
-    typeof clientCredentials === 'boolean'
+  ({ idTokenIssuers }) =>
+    idTokenIssuers === undefined || (isTextList(idTokenIssuers) && !idTokenIssuers.includes(''))
       ? undefined
-      : { option: 'clientCredentials', fix: `must be true or false, not ${kindOf(clientCredentials)}.` },
+      : noList('idTokenIssuers', idTokenIssuers, 'accounts.example.com'),
+  ({ authorizationResponseName }) =>
+    authorizationResponseName === undefined || typeof authorizationResponseName === 'function'
+      ? undefined
+      : {
+          option: 'authorizationResponseName',
+          fix: `must be a function that returns the name, not ${kindOf(authorizationResponseName)}.`,
+        },
   ({ callbackPath }) =>
     callbackPath === undefined || /^\/[A-Za-z0-9._~/-]*$/.test(callbackPath)
       ? undefined
