@@ -14,7 +14,7 @@ export interface SessionHooks {
  * route, fail routes that never look at it, and send no cookie behind a proxy that ends TLS.
  */
 export function sessionHooks(options: FastifySessionOptions): SessionHooks {
-  const hooks: Record<string, unknown> = {}
+  const hooks: Partial<Record<string, unknown>> = {}
   const app = {
     decorate() {},
     decorateRequest() {},
@@ -23,7 +23,12 @@ export function sessionHooks(options: FastifySessionOptions): SessionHooks {
     },
   }
   fastifySession(app as unknown as FastifyInstance, options, throwIt) // all that it uses of an app
-  return hooks as unknown as SessionHooks // the two that it adds
+  const { onRequest, onSend } = hooks
+  if (typeof onRequest !== 'function' || typeof onSend !== 'function')
+    throw new Error(
+      'This version of @fastify/session works otherwise than the one that Latchkey was made for.',
+    )
+  return { onRequest, onSend } as SessionHooks // functions, as the library writes them
 }
 
 function throwIt(error?: Error): void {

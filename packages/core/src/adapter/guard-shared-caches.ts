@@ -1,10 +1,7 @@
+/// <reference path="./on-headers.d.ts" />
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { createRequire } from 'node:module'
+import onHeaders from 'on-headers'
 import { sharedCacheHeaders } from '../flows/shared-caches.ts'
-
-// The package brings no types, which an import would ask for.
-const require = createRequire(import.meta.url)
-const onHeaders: (res: ServerResponse, listener: () => void) => void = require('on-headers')
 
 /** What becomes known of an answer until its head is written. */
 export interface AnswerPrivacy {

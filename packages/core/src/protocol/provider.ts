@@ -203,7 +203,7 @@ export interface Provider<Id extends string = string> {
    */
   readonly keepAccounts?: boolean
   /** How long the refresh token lives, counted from the user's authorization; refreshing does not extend it. */
-  readonly refreshTokenLifetime?: { readonly months: number }
+  readonly refreshTokenLifetime?: { readonly months: number } | { readonly days: number }
   /** How many days before that `account_expiring` is announced. */
   readonly expiryNoticeDays: number
   /** What revoking does: end the one token, or the user's whole authorization of this client. */

@@ -16,6 +16,13 @@ describe('refreshTokenExpiry', () => {
     expect(refreshTokenExpiry(provider, tokens, seconds(from))).toBe(seconds(to))
   })
 
+  it('counts days where the server does', () => {
+    const year = { refreshTokenLifetime: { days: 365 } }
+    expect(refreshTokenExpiry(year, tokens, seconds('2027-06-01T00:00:00Z'))).toBe(
+      seconds('2028-05-31T00:00:00Z'),
+    )
+  })
+
   it('takes the earlier of policy and the server’s word', () => {
     const authorizedAt = seconds('2026-01-15T00:00:00Z')
     const policy = seconds('2026-07-15T00:00:00Z')

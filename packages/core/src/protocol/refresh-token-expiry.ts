@@ -2,7 +2,7 @@ import type { Provider } from './provider.ts'
 import type { TokenSet } from './token.ts'
 
 /**
- * Epoch seconds at which the refresh token dies: the earlier of the preset's policy, in calendar months (UTC) from
+ * Epoch seconds at which the refresh token dies: the earlier of the preset's policy, in days or calendar months (UTC) from
  * `authorizedAt`, and what the server said. `undefined`: unknown, or no refresh token. Refreshing never extends the
  * policy (Spotify: six months from the user's authorization).
  */
@@ -13,10 +13,15 @@ export function refreshTokenExpiry(
 ): number | undefined {
   if (tokens.refreshToken === undefined) return undefined
   const { refreshTokenLifetime: lifetime } = provider
-  const policy = lifetime === undefined ? undefined : addMonths(authorizedAt, lifetime.months)
+  const policy = lifetime && endOf(lifetime, authorizedAt)
   const said = tokens.refreshTokenExpiresAt
   if (policy === undefined || said === undefined) return policy ?? said
   return Math.min(policy, said)
+}
+
+function endOf(lifetime: NonNullable<Provider['refreshTokenLifetime']>, authorizedAt: number): number {
+  if ('days' in lifetime) return authorizedAt + lifetime.days * 86_400
+  return addMonths(authorizedAt, lifetime.months)
 }
 
 function addMonths(epochSeconds: number, months: number): number {

@@ -3,8 +3,8 @@ import { isOptionsObject } from '../input/kind-of.ts'
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { signedClientSecret } from '../protocol/signed-client-secret.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { pathPartOf } from './places.ts'
 import { checkPresetOptions } from './preset-options.ts'
+import { pathPartOf } from './url-options.ts'
 
 /** Options of {@link apple}. */
 export interface AppleOptions<Id extends string> extends Omit<ProviderOptions<Id>, 'clientSecret'> {

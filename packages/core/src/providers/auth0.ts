@@ -1,7 +1,7 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type ProviderOptions } from './define-provider.ts'
-import { hostOf } from './places.ts'
 import { checkPresetOptions } from './preset-options.ts'
+import { hostOf } from './url-options.ts'
 
 /** Options of {@link auth0}. */
 export interface Auth0Options<Id extends string> extends ProviderOptions<Id> {

@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'Battle.net',
@@ -23,9 +22,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function battlenet<const Id extends string = 'battlenet'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('battlenet', options, {})
-  return defineProvider(options.id ?? ('battlenet' as Id), data, options) // without an id, Id is its default
-}
+export const battlenet: Preset<'battlenet'> = preset('battlenet', data)

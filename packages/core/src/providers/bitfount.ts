@@ -1,8 +1,7 @@
-import { LatchkeyError } from '../errors.ts'
 import type { ApiKeyHeaders, ProviderPreset } from '../protocol/provider.ts'
 import { auth0 } from './auth0.ts'
 import type { ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import { checkPresetOptions, invalidPresetOption } from './preset-options.ts'
 
 /** Options of {@link bitfount}. */
 export interface BitfountOptions<Id extends string = 'bitfount'> extends ProviderOptions<Id> {
@@ -53,8 +52,7 @@ export function bitfount<const Id extends string = 'bitfount'>(
 function keyHeaders(apiKey: NonNullable<BitfountOptions['apiKey']>): ApiKeyHeaders {
   const { id, key }: { readonly id: unknown; readonly key: unknown } = apiKey
   if (typeof id !== 'string' || typeof key !== 'string' || id === '' || key === '') {
-    const message = 'bitfount(): apiKey must be { id, key }, both as text.'
-    throw new LatchkeyError('invalid_options', message, { reason: 'apiKey' })
+    throw invalidPresetOption('bitfount', 'apiKey', 'must be { id, key }, both as text.')
   }
   const [hubKey = ''] = key.split(':', 1)
   return (origin) => ({ 'x-api-key-id': id, 'x-api-key': origin === hub ? hubKey : key })

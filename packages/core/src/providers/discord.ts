@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'Discord',
@@ -15,7 +14,6 @@ const data: PresetData = {
     fields: { id: 'id', name: ['global_name', 'username'], email: 'email', emailVerified: 'verified' },
   },
   resourceOrigins: ['https://discord.com'],
-  revocation: 'authorization',
 }
 
 /**
@@ -24,9 +22,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function discord<const Id extends string = 'discord'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('discord', options, {})
-  return defineProvider(options.id ?? ('discord' as Id), data, options) // without an id, Id is its default
-}
+export const discord: Preset<'discord'> = preset('discord', data)

@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'Dropbox',
@@ -30,9 +29,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function dropbox<const Id extends string = 'dropbox'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('dropbox', options, {})
-  return defineProvider(options.id ?? ('dropbox' as Id), data, options) // without an id, Id is its default
-}
+export const dropbox: Preset<'dropbox'> = preset('dropbox', data)

@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'Facebook',
@@ -25,9 +24,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function facebook<const Id extends string = 'facebook'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('facebook', options, {})
-  return defineProvider(options.id ?? ('facebook' as Id), data, options) // without an id, Id is its default
-}
+export const facebook: Preset<'facebook'> = preset('facebook', data)

@@ -1,7 +1,7 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type ProviderOptions } from './define-provider.ts'
-import { httpsUrlOf } from './places.ts'
 import { checkPresetOptions } from './preset-options.ts'
+import { httpsUrlOf } from './url-options.ts'
 
 /** Options of {@link keycloak}. */
 export interface KeycloakOptions<Id extends string> extends ProviderOptions<Id> {

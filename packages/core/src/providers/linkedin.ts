@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'LinkedIn',
@@ -15,8 +14,8 @@ const data: PresetData = {
     fields: { id: 'sub', name: 'name', email: 'email', emailVerified: 'email_verified', picture: 'picture' },
   },
   resourceOrigins: ['https://api.linkedin.com'],
-  // 365 days from the authorization; refreshing does not extend it.
-  refreshTokenLifetime: { months: 12 },
+  // From the authorization; refreshing does not extend it.
+  refreshTokenLifetime: { days: 365 },
 }
 
 /**
@@ -25,9 +24,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function linkedin<const Id extends string = 'linkedin'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('linkedin', options, {})
-  return defineProvider(options.id ?? ('linkedin' as Id), data, options) // without an id, Id is its default
-}
+export const linkedin: Preset<'linkedin'> = preset('linkedin', data)

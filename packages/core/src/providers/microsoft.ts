@@ -1,7 +1,7 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type ProviderOptions } from './define-provider.ts'
-import { invalidPlace, pathPartOf } from './places.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import { checkPresetOptions, invalidPresetOption } from './preset-options.ts'
+import { pathPartOf } from './url-options.ts'
 
 /** Options of {@link microsoft}. */
 export interface MicrosoftOptions<Id extends string> extends ProviderOptions<Id> {
@@ -22,7 +22,11 @@ export function microsoft<const Id extends string = 'microsoft'>(
   checkPresetOptions('microsoft', rest, {})
   const part = pathPartOf('microsoft', 'tenant', tenant, '<the directory (tenant) id>')
   if (['common', 'organizations', 'consumers'].includes(part.toLowerCase()))
-    throw invalidPlace('microsoft', 'tenant', 'must be one tenant: ID tokens name the issuer of theirs.')
+    throw invalidPresetOption(
+      'microsoft',
+      'tenant',
+      'must be one tenant: ID tokens name the issuer of theirs.',
+    )
   const base = `https://login.microsoftonline.com/${part}`
   const data = {
     name: 'Microsoft',

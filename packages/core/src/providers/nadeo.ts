@@ -1,7 +1,6 @@
-import { LatchkeyError } from '../errors.ts'
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions, requireOneOf } from './preset-options.ts'
+import { checkPresetOptions, invalidPresetOption, requireOneOf } from './preset-options.ts'
 
 /** An API of Nadeo's, by its name or one of the short ones. */
 export type NadeoAudience = 'NadeoServices' | 'NadeoLiveServices' | 'core' | 'prod' | 'live' | 'meet' | 'club'
@@ -37,7 +36,6 @@ const audiences = [
 ] as const
 
 const data: Omit<PresetData, 'name'> = {
-  tokenHeaders: {},
   tokenAnswer: { accessToken: 'accessToken', refreshToken: 'refreshToken', error: 'message' },
   // The answer has no expires_in. From `rat` on Nadeo's own clients refresh.
   tokenTimeClaims: { expiresAt: 'exp', refreshAfter: 'rat' },
@@ -58,12 +56,20 @@ export function nadeo<const Id extends string = 'nadeo'>(options: NadeoOptions<I
   checkPresetOptions('nadeo', rest, {})
   requireOneOf('nadeo', 'account', account, Object.keys(accountNames))
   if (typeof userAgent !== 'string' || userAgent.trim() === '')
-    throw invalid('userAgent', "is missing. Nadeo wants project and contact: 'my-app / me@example.com'.")
+    throw invalidPresetOption(
+      'nadeo',
+      'userAgent',
+      "is missing. Nadeo wants project and contact: 'my-app / me@example.com'.",
+    )
   const first = audiences.find(({ name, aliases }) => {
     return [name.toLowerCase(), ...aliases].includes(String(audience).toLowerCase())
   })
   if (first === undefined)
-    throw invalid('audience', "must be 'core', 'live', 'meet', 'club' or the name of an audience.")
+    throw invalidPresetOption(
+      'nadeo',
+      'audience',
+      "must be 'core', 'live', 'meet', 'club' or the name of an audience.",
+    )
   const others = audiences.filter((one) => one !== first)
   return defineProvider(
     rest.id ?? ('nadeo' as Id), // without an id, Id is its default
@@ -87,8 +93,4 @@ export function nadeo<const Id extends string = 'nadeo'>(options: NadeoOptions<I
     },
     { ...rest, clientId: login, clientSecret: password },
   )
-}
-
-function invalid(option: string, fix: string): LatchkeyError {
-  return new LatchkeyError('invalid_options', `nadeo(): ${option} ${fix}`, { reason: option })
 }

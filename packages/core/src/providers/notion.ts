@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'Notion',
@@ -31,9 +30,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function notion<const Id extends string = 'notion'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('notion', options, {})
-  return defineProvider(options.id ?? ('notion' as Id), data, options) // without an id, Id is its default
-}
+export const notion: Preset<'notion'> = preset('notion', data)

@@ -1,8 +1,8 @@
 import type { ProviderPreset } from '../protocol/provider.ts'
 import { openidUserFields } from '../protocol/user.ts'
 import { defineProvider, type ProviderOptions } from './define-provider.ts'
-import { hostOf, pathPartOf } from './places.ts'
 import { checkPresetOptions } from './preset-options.ts'
+import { hostOf, pathPartOf } from './url-options.ts'
 
 /** Options of {@link okta}. */
 export interface OktaOptions<Id extends string> extends ProviderOptions<Id> {

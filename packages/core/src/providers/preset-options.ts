@@ -89,8 +89,18 @@ export function checkPresetOptions(
 }
 
 /** @throws {LatchkeyError} `invalid_options`: the option has none of its values. */
-export function requireOneOf(preset: string, option: string, value: unknown, known: readonly string[]): void {
-  if (known.includes(String(value))) return
-  const values = known.map((one) => `'${one}'`).join(' or ')
-  throw new LatchkeyError('invalid_options', `${preset}(): ${option} must be ${values}.`, { reason: option })
+export function requireOneOf(
+  preset: string,
+  option: string,
+  value: unknown,
+  known: readonly (string | boolean)[],
+): void {
+  if (known.some((one) => one === value)) return
+  const values = known.map((one) => (typeof one === 'string' ? `'${one}'` : one)).join(' or ')
+  throw invalidPresetOption(preset, option, `must be ${values}.`)
+}
+
+/** The error that names preset, option and fix. */
+export function invalidPresetOption(preset: string, option: string, fix: string): LatchkeyError {
+  return new LatchkeyError('invalid_options', `${preset}(): ${option} ${fix}`, { reason: option })
 }

@@ -54,7 +54,10 @@ describe('presets', () => {
   it('spotify asks for consent each time when it is told to', () => {
     expect(spotify({ showDialog: true }).params).toEqual({ show_dialog: 'true' })
     expect(spotify({ showDialog: false }).params).toEqual({})
-    expect(refusal(() => spotify({ showDialog: 'yes' as never })).message).toContain('showDialog')
+    for (const wrong of ['yes', 'true', 1, null])
+      expect(refusal(() => spotify({ showDialog: wrong as never })).message).toContain(
+        'showDialog must be true or false',
+      )
   })
 
   it('show no secret in logs and JSON, and can be spread all the same', () => {

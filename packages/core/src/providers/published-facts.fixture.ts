@@ -217,7 +217,7 @@ export const publishedFacts: Readonly<Record<string, PublishedFacts>> = {
     clientAuth: 'client_secret_post',
     scope: 'openid profile email',
     refreshTokenLifetime: {
-      months: 12,
+      days: 365,
     },
     userinfo: 'GET https://api.linkedin.com/v2/userinfo',
     userId: 'sub',

@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 const data: PresetData = {
   name: 'Slack',
@@ -30,9 +29,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function slack<const Id extends string = 'slack'>(
-  options: ProviderOptions<Id> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('slack', options, {})
-  return defineProvider(options.id ?? ('slack' as Id), data, options) // without an id, Id is its default
-}
+export const slack: Preset<'slack'> = preset('slack', data)

@@ -30,10 +30,7 @@ const data: PresetData = {
   authorizationEndpoint: 'https://accounts.spotify.com/authorize',
   tokenEndpoint: 'https://accounts.spotify.com/api/token',
   clientCredentials: true,
-  clientAuth: { method: 'client_secret_basic' },
   pkce: 'supported',
-  // Signing in and the public profile need no scope; `email` needs user-read-email.
-  scope: [],
   userinfo: {
     endpoint: 'https://api.spotify.com/v1/me',
     fields: {
@@ -60,7 +57,7 @@ export interface SpotifyOptions<Id extends string = 'spotify'> extends ProviderO
 }
 
 /**
- * Spotify. Asks for no scope unless told to.
+ * Spotify. Asks for no scope unless told to: signing in and the public profile need none, `email` needs `user-read-email`.
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
@@ -69,7 +66,7 @@ export function spotify<const Id extends string = 'spotify'>(
 ): ProviderPreset<Id> {
   checkPresetOptions('spotify', options, {}, ['showDialog'])
   const { showDialog = false, ...rest } = options
-  requireOneOf('spotify', 'showDialog', showDialog, ['true', 'false'])
-  const dialog = String(showDialog) === 'true' ? { params: { show_dialog: 'true' } } : {}
+  requireOneOf('spotify', 'showDialog', showDialog, [true, false])
+  const dialog = showDialog ? { params: { show_dialog: 'true' } } : {}
   return defineProvider(rest.id ?? ('spotify' as Id), { ...data, ...dialog }, rest) // without an id, Id is its default
 }

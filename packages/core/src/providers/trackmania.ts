@@ -1,6 +1,5 @@
-import type { ProviderPreset } from '../protocol/provider.ts'
-import { defineProvider, type PresetData, type ProviderOptions } from './define-provider.ts'
-import { checkPresetOptions } from './preset-options.ts'
+import type { PresetData } from './define-provider.ts'
+import { type Preset, preset } from './preset.ts'
 
 /** The scopes of Trackmania's API. */
 export type TrackmaniaScope = 'clubs' | 'read_favorite' | 'write_favorite'
@@ -28,9 +27,4 @@ const data: PresetData = {
  *
  * @throws {LatchkeyError} `invalid_options` that names the field and the fix.
  */
-export function trackmania<const Id extends string = 'trackmania'>(
-  options: ProviderOptions<Id, TrackmaniaScope> = {},
-): ProviderPreset<Id> {
-  checkPresetOptions('trackmania', options, {})
-  return defineProvider(options.id ?? ('trackmania' as Id), data, options) // without an id, Id is its default
-}
+export const trackmania: Preset<'trackmania', TrackmaniaScope> = preset('trackmania', data)
