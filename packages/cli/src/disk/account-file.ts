@@ -1,5 +1,6 @@
 import type { Attempt, VersionedRecord } from '@latchkey/core'
-import type { ProcessId } from './process-id.ts'
+import { numberIn, objectIn, oneOf, optional, parsed, textIn, textsIn } from './parsed.ts'
+import { type ProcessId, processIdIn } from './process-id.ts'
 
 /** Format of the files. A program that meets a higher one leaves the file alone. */
 export const format = 1
@@ -40,31 +41,87 @@ export function fileText({ grant, ...rest }: AccountFile): string {
 
 /** What a text holds; `corrupt`: nothing of ours; `newer`: a later version wrote it. */
 export function accountFileIn(text: string): AccountFile | 'corrupt' | 'newer' {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    if (!isObject(parsed)) return 'corrupt'
-    if (typeof parsed.format === 'number' && parsed.format > format) return 'newer'
-    if (parsed.format !== format) return 'corrupt'
-    const { about, grant, attempt, lease } = parsed
-    return {
-      ...(isObject(about) && { about: about as unknown as AccountAbout }),
-      ...(grant === undefined ? {} : { grant: grantIn(grant) }),
-      ...(isObject(attempt) && { attempt: attempt as unknown as NonNullable<AccountFile['attempt']> }),
-      ...(isObject(lease) && { lease: lease as unknown as NonNullable<AccountFile['lease']> }),
-    }
-  } catch {
-    return 'corrupt'
+  return parsed(text, (value) => fileIn(objectIn(value))) ?? 'corrupt'
+}
+
+function fileIn(file: Readonly<Record<string, unknown>>): AccountFile | 'corrupt' | 'newer' {
+  const version = numberIn(file.format)
+  if (version !== format) return version > format ? 'newer' : 'corrupt'
+  const about = optional(file.about, aboutIn)
+  const grant = optional(file.grant, grantIn)
+  const attempt = optional(file.attempt, attemptIn)
+  const lease = optional(file.lease, leaseIn)
+  return {
+    ...(about && { about }),
+    ...(grant && { grant }),
+    ...(attempt && { attempt }),
+    ...(lease && { lease }),
   }
 }
 
-function grantIn(value: unknown): NonNullable<AccountFile['grant']> {
-  if (!isObject(value)) throw new TypeError('no grant')
-  const { version, sealed, expiresAt } = value
-  if (typeof version !== 'string' || typeof sealed !== 'string' || typeof expiresAt !== 'number')
-    throw new TypeError('no grant')
-  return { version, sealed: Buffer.from(sealed, 'base64'), expiresAt }
+function aboutIn(value: unknown): AccountAbout {
+  const { provider, clientId, profile, identity, scope, ...others } = objectIn(value)
+  const audience = optional(others.audience, textIn)
+  const user = optional(others.user, userIn)
+  return {
+    provider: textIn(provider),
+    clientId: textIn(clientId),
+    profile: textIn(profile),
+    identity: textIn(identity),
+    scope: textsIn(scope),
+    ...(audience !== undefined && { audience }),
+    ...(user && { user }),
+  }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function userIn(value: unknown): NonNullable<AccountAbout['user']> {
+  const { id, ...others } = objectIn(value)
+  const name = optional(others.name, textIn)
+  return { id: textIn(id), ...(name !== undefined && { name }) }
+}
+
+function grantIn(value: unknown): NonNullable<AccountFile['grant']> {
+  const { version, sealed, expiresAt } = objectIn(value)
+  const bytes = Buffer.from(textIn(sealed), 'base64')
+  return { version: textIn(version), sealed: bytes, expiresAt: numberIn(expiresAt) }
+}
+
+function attemptIn(value: unknown): NonNullable<AccountFile['attempt']> {
+  const { attempt, expiresAt } = objectIn(value)
+  const { version, owner, startedAt, sends, ...others } = objectIn(attempt)
+  const failure = optional(others.failure, failureIn)
+  const coolDownUntil = optional(others.coolDownUntil, numberIn)
+  return {
+    attempt: {
+      version: textIn(version),
+      owner: textIn(owner),
+      startedAt: numberIn(startedAt),
+      sends: numberIn(sends),
+      ...(failure && { failure }),
+      ...(coolDownUntil !== undefined && { coolDownUntil }),
+    },
+    expiresAt: numberIn(expiresAt),
+  }
+}
+
+function failureIn(value: unknown): NonNullable<Attempt['failure']> {
+  const { code, ...others } = objectIn(value)
+  const reason = optional(others.reason, textIn)
+  const oauth = optional(others.oauth, oauthIn)
+  return {
+    code: oneOf(['login_required', 'as_unavailable', 'as_misconfigured'], code),
+    ...(reason !== undefined && { reason }),
+    ...(oauth && { oauth }),
+  }
+}
+
+function oauthIn(value: unknown): { readonly error: string; readonly description?: string } {
+  const { error, ...others } = objectIn(value)
+  const description = optional(others.description, textIn)
+  return { error: textIn(error), ...(description !== undefined && { description }) }
+}
+
+function leaseIn(value: unknown): NonNullable<AccountFile['lease']> {
+  const { owner, process, expiresAt } = objectIn(value)
+  return { owner: textIn(owner), process: processIdIn(process), expiresAt: numberIn(expiresAt) }
 }

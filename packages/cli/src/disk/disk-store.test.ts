@@ -19,6 +19,7 @@ import { grantContract } from '@latchkey/core/store-contract'
 import { TestClock } from '@latchkey/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type DiskStore, diskStore } from './disk-store.ts'
+import { removeOwnFile } from './own-files.ts'
 import { thisProcess } from './process-id.ts'
 
 const folders: string[] = []
@@ -166,21 +167,42 @@ describe('case 93: the token file', () => {
     },
   )
 
-  it.each(['', 'no JSON', '[]', '{"format":1,"grant":{"version":1}}', '{"format":1,'])(
-    'is put aside and said where it holds %j, and the account counts as signed out',
-    async (text) => {
-      const { store, folder, warnings } = storeIn()
-      await put(store)
-      writeFileSync(fileOf(folder), text)
-      expect(await store.grants.read(ref)).toBeUndefined()
-      await put(store)
-      expect((await store.grants.read(ref))?.version).toBe('g1')
-      const aside = readdirSync(join(folder, 'spotify')).filter((name) => name.includes('.corrupt-'))
-      expect(aside).toHaveLength(1)
-      expect(readFileSync(join(folder, 'spotify', aside[0] ?? ''), 'utf8')).toBe(text)
-      expect(warnings).toEqual([expect.stringContaining(aside[0] ?? '?')])
-    },
-  )
+  it.each([
+    '',
+    'no JSON',
+    '[]',
+    '{"format":1,"grant":{"version":1}}',
+    '{"format":1,',
+    '{"format":1,"lease":{"expiresAt":9e10}}',
+    '{"format":1,"about":{"scope":7}}',
+    '{"format":1,"attempt":{"attempt":{"sends":"1"},"expiresAt":9e10}}',
+  ])('is put aside and said where it holds %j, and the account counts as signed out', async (text) => {
+    const { store, folder, warnings } = storeIn()
+    await put(store)
+    writeFileSync(fileOf(folder), text)
+    expect(await store.grants.read(ref)).toBeUndefined()
+    await put(store)
+    expect((await store.grants.read(ref))?.version).toBe('g1')
+    const aside = readdirSync(join(folder, 'spotify')).filter((name) => name.includes('.corrupt-'))
+    expect(aside).toHaveLength(1)
+    expect(readFileSync(join(folder, 'spotify', aside[0] ?? ''), 'utf8')).toBe(text)
+    expect(warnings).toEqual([expect.stringContaining(aside[0] ?? '?')])
+  })
+
+  it('that cannot be removed is not said to be gone', async () => {
+    const { folder } = storeIn()
+    mkdirSync(folder)
+    await expect(removeOwnFile(folder)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('cannot be removed'),
+    })
+    await expect(removeOwnFile(join(folder, 'nothing'))).resolves.toBeUndefined()
+  })
+
+  it.skipIf(process.platform !== 'linux')('is refused where no folder can be made, at once', async () => {
+    const { store } = storeIn('/proc/latchkey/config')
+    await expect(put(store)).rejects.toThrow('The folder /proc/latchkey/config cannot be made (ENOENT).')
+  })
 
   it('leaves no draft behind that a killed process left', async () => {
     const { store, folder } = storeIn()

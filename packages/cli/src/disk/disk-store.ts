@@ -1,4 +1,4 @@
-import { readdir, rename, unlink } from 'node:fs/promises'
+import { readdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   type Attempt,
@@ -16,7 +16,14 @@ import { digest, steadyLogger } from '@latchkey/core/terminal'
 import envPaths from 'env-paths'
 import { type AccountAbout, type AccountFile, accountFileIn, fileText } from './account-file.ts'
 import { FileMutex } from './file-mutex.ts'
-import { diskError, ensureOwnFolder, readOwnFile, removeDrafts, replaceOwnFile } from './own-files.ts'
+import {
+  diskError,
+  ensureOwnFolder,
+  readOwnFile,
+  removeDrafts,
+  removeOwnFile,
+  replaceOwnFile,
+} from './own-files.ts'
 import { isSurelyGone, thisProcess } from './process-id.ts'
 
 /** Options of {@link diskStore}. */
@@ -85,7 +92,7 @@ export class DiskStore {
       await this.#putAsideIfCorrupt(path)
       const { result, next } = change(await this.read(ref))
       if (next === undefined) return result
-      if (Object.values(next).every((part) => part === undefined)) await unlink(path).catch(() => {})
+      if (Object.values(next).every((part) => part === undefined)) await removeOwnFile(path)
       else await replaceOwnFile(path, fileText(next))
       return result
     })

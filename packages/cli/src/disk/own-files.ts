@@ -20,7 +20,7 @@ export function diskError(problem: string, reason: string): LatchkeyError {
  * @throws {LatchkeyError} `store_unavailable`: it is somebody else's, a link, or open to others.
  */
 export async function ensureOwnFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: folderMode }).catch((error: unknown) => {
+  await makeFolder(path).catch((error: unknown) => {
     throw diskError(`The folder ${path} cannot be made (${codeOf(error)}).`, 'folder')
   })
   const stats = await lstat(path)
@@ -94,6 +94,14 @@ export async function writeNewFile(path: string, text: string, how?: 'to_disk'):
   }
 }
 
+/** Removes a file, if it is there. @throws {LatchkeyError} `store_unavailable`: it is still there. */
+export async function removeOwnFile(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return
+    throw diskError(`${path} cannot be removed (${codeOf(error)}).`, 'write')
+  })
+}
+
 /**
  * Removes what a process that was killed in the middle of {@link replaceOwnFile} has left of a file: it may hold tokens. To
  * be called by the one process that may write the file now.
@@ -109,6 +117,21 @@ export async function removeDrafts(path: string): Promise<void> {
 /** `ENOENT` and the like. */
 export function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
+}
+
+/** With `recursive`, mkdir() tries for ever in a folder that is there and takes no others, as `/proc` is. */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(path, { mode: folderMode }).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error
+    })
+  try {
+    await make()
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await make()
+  }
 }
 
 async function openOwn(path: string): Promise<FileHandle | undefined> {

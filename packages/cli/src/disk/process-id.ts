@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { numberIn, objectIn, optional, textIn } from './parsed.ts'
 
 /** Names one process of one start of one machine, so that nobody takes another one with the same pid for it. */
 export interface ProcessId {
@@ -15,6 +16,13 @@ export const thisProcess: ProcessId = {
   pid: process.pid,
   ...startOf(process.pid),
   machine: machineNow(),
+}
+
+/** A process that was written down. Throws for anything else. */
+export function processIdIn(value: unknown): ProcessId {
+  const { pid, startedAt, machine } = objectIn(value)
+  const began = optional(startedAt, textIn)
+  return { pid: numberIn(pid), machine: textIn(machine), ...(began !== undefined && { startedAt: began }) }
 }
 
 /** True when a process has surely ended. False also where nobody can tell: it may live on another machine. */
