@@ -82,7 +82,7 @@ export class TerminalAccount implements ApiAccess {
   /**
    * Forgets the tokens, here and on disk, for every process, and revokes them.
    * @returns `isRevoked` false: the provider could not be told, or has no way to be.
-   * @throws {LatchkeyError} `store_unavailable`: nothing was forgotten.
+   * @throws {LatchkeyError} `store_unavailable`: nothing was forgotten. `not_supported`: it has an API key.
    */
   async logout(): Promise<{ readonly isRevoked: boolean }> {
     return { isRevoked: await this.#parts.own.end() }

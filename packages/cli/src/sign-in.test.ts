@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -171,6 +171,45 @@ describe('signing in by loopback', () => {
     expect(await tokenFiles(store)).toEqual([])
     expect((await sign({ user: 'account-user-ada' })).user?.name).toBe('Ada')
   })
+
+  it('gives nobody the account of another user that is stored, and asks for the one that is wanted', async () => {
+    const { sign, store, prompts, visiting } = await atSpotify()
+    await sign()
+    const grace = { user: 'account-user-grace' }
+    await expect(sign({ ...grace, interactive: false })).rejects.toMatchObject({ code: 'account_mismatch' })
+    await expect(sign(grace)).rejects.toMatchObject({ code: 'account_mismatch' })
+    expect((await store.accounts()).map(({ about }) => about.user?.name)).toEqual(['Ada'])
+    expect((await sign({ ...grace, ...visiting({ as: 'Grace' }) })).user?.name).toBe('Grace')
+    expect((await sign(grace)).user?.name).toBe('Grace')
+    expect(prompts).toHaveLength(3)
+  })
+
+  it('revokes nothing when nobody can say who signed in', async () => {
+    const { sign, emulator, store } = await atSpotify()
+    emulator.api.faults.always('me', { status: 503 })
+    await expect(sign({ user: 'account-user-ada' })).rejects.toMatchObject({ code: 'as_unavailable' })
+    expect(await tokenFiles(store)).toEqual([])
+    expect((await sign()).user).toBeUndefined()
+  })
+
+  it('asks nobody when the tokens could not be stored', async () => {
+    const { sign, prompts, emulator, folder } = await atSpotify()
+    symlinkSync('/nowhere', folder)
+    await expect(sign()).rejects.toMatchObject({ code: 'store_unavailable', reason: 'folder' })
+    expect([prompts, emulator.as.requests]).toEqual([[], []])
+  })
+
+  it('tells the browser that it worked only once the tokens are stored', async () => {
+    const { sign, pages, store } = await atSpotify()
+    const put = store.put.bind(store)
+    store.put = async () => {
+      expect(pages).toEqual([])
+      throw new LatchkeyError('store_unavailable', 'The disk is full.')
+    }
+    await expect(sign()).rejects.toThrow('The disk is full.')
+    await expect.poll(() => pages).toEqual([{ status: 400, text: expect.stringContaining('failed') }])
+    store.put = put
+  })
 })
 
 describe('an account that is stored', () => {
@@ -189,7 +228,26 @@ describe('an account that is stored', () => {
     const account = await openAccount(options)
     expect([await account?.isAuthorized(), await account?.isValid()]).toEqual([true, false])
     await expect(account?.fetch(emulator.apiOrigin)).rejects.toMatchObject({ code: 'login_required' })
-    await expect(sign({ interactive: false })).rejects.toMatchObject({ code: 'login_required' })
+    await expect(sign({ interactive: false })).rejects.toMatchObject({
+      code: 'login_required',
+      reason: 'grant_ended',
+    })
+  })
+
+  it('says why it will not do where nobody shall be asked', async () => {
+    const { sign } = await atSpotify()
+    await sign({ scope: ['user-top-read'] })
+    const quiet = { interactive: false }
+    await expect(sign({ ...quiet, scope: ['user-top-read', 'streaming'] })).rejects.toMatchObject({
+      code: 'insufficient_scope',
+      scope: ['streaming'],
+      message: expect.stringContaining('never asked for streaming'),
+    })
+    await expect(sign({ ...quiet, validate: () => false })).rejects.toMatchObject({
+      code: 'login_required',
+      reason: 'refused',
+    })
+    await expect(sign({ ...quiet, profile: 'other' })).rejects.toMatchObject({ reason: 'signed_out' })
   })
 
   it('is bound to server, client and audience, which is said', async () => {
@@ -219,6 +277,9 @@ describe('an account that is stored', () => {
       ['default', 'Ada'],
       ['work', 'Grace'],
     ])
+    await sign({ profile: 'WORK' })
+    const ids = (await store.accounts()).map(({ ref }) => ref.id.toLowerCase())
+    expect(new Set(ids).size).toBe(3)
     for (const profile of ['', '../x', 'a/b', 'x'.repeat(65)])
       await expect(sign({ profile })).rejects.toMatchObject({ code: 'invalid_options', reason: 'profile' })
   })
@@ -286,6 +347,17 @@ describe('tokens from somewhere else', () => {
     expect([refreshes, emulator.as.mints.refresh_token]).toEqual([1, 0])
   })
 
+  it('fail with what the program throws said in the log, by its name', async () => {
+    const { sign, clock, me, lines } = await atSpotify()
+    const refresh = () => Promise.reject(new RangeError('a secret of theirs'))
+    const account = await sign({ refresh })
+    await clock.advance(3_601)
+    await expect(account.fetch(me)).rejects.toMatchObject({ code: 'as_unavailable' })
+    const said = lines.join('\n')
+    expect(said).toContain('{"event":"refresh_option.failed","cause":"RangeError"}')
+    expect(said).not.toContain('a secret of theirs')
+  })
+
   it('end the account when they say so', async () => {
     const { sign, clock, me } = await atSpotify()
     const refresh = () => Promise.reject(new LatchkeyError('login_required', 'gone'))
@@ -305,6 +377,7 @@ describe('tokens from somewhere else', () => {
     expect((await account.fetch(`${apiOrigin}/api`)).status).toBe(200)
     expect([await account.isAuthorized(), await account.isValid()]).toEqual([true, true])
     expect(emulator.as.calls.deviceAuthorization).toBe(0)
+    await expect(account.logout()).rejects.toMatchObject({ code: 'not_supported', reason: 'api_key' })
     expect(inspect(account, { showHidden: true, depth: 9 })).not.toContain(apiKey?.key)
   })
 })
@@ -336,7 +409,10 @@ describe('signing in by console', () => {
     const signing = sign({ via: 'console', onPrompt: undefined as never })
     await expect.poll(() => lines.join('')).toContain('Paste the address')
     input.end()
-    await expect(signing).rejects.toThrow('The input has ended.')
+    await expect(signing).rejects.toMatchObject({
+      code: 'login_required',
+      message: expect.stringContaining('The input has ended'),
+    })
   })
 })
 

@@ -1,5 +1,14 @@
-import { LatchkeyError, OAuthClient, type ProviderPreset, type TokenResponse } from '@latchkey/core'
-import { digest, OwnAccount } from '@latchkey/core/terminal'
+import {
+  type AccountStatus,
+  consoleLogger,
+  type ErrorCode,
+  type ErrorDetails,
+  LatchkeyError,
+  OAuthClient,
+  type ProviderPreset,
+  type TokenResponse,
+} from '@latchkey/core'
+import { digest, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
 import { DiskStore } from './disk/disk-store.ts'
@@ -7,6 +16,7 @@ import { type AccountOptions, profileOf, type SignInOptions, secretsOf } from '.
 import { byConsole } from './sign-in/by-console.ts'
 import { byDevice } from './sign-in/by-device.ts'
 import { byLoopback } from './sign-in/by-loopback.ts'
+import { promptIn } from './sign-in/prompt-in.ts'
 import { promptTexts, type SignInRequest } from './sign-in/request.ts'
 
 /** Longer than any authorization lives unused. */
@@ -21,12 +31,17 @@ const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as c
  * const reply = await account.fetch('https://api.spotify.com/v1/me/top/tracks')
  * ```
  *
- * A stored account will do when it was made for the same server, client and audience, every scope was granted or asked for
- * before, it can be refreshed, and it passes `validate`. Where scope is missing, what was granted is asked for as well.
+ * A stored account will do when it was made for the same server, client and audience, is that of `user`, every scope was
+ * granted or asked for before, it can be refreshed, and it passes `validate`. Where scope is missing, what was granted is
+ * asked for as well. Nobody is asked before the account's folder is found to take the tokens.
  *
- * @throws {LatchkeyError} `login_required` with `interactive: false`; with `reason: 'expired_token'` nobody agreed in time.
+ * @throws {LatchkeyError} with `interactive: false`: `login_required`, with `reason` `signed_out`, `grant_ended`, or `refused`
+ *   by `validate`; `insufficient_scope`; `account_mismatch`: somebody else than `user` is signed in.
+ * @throws {LatchkeyError} `login_required` with `reason: 'expired_token'`: nobody agreed in time; `signed_out`: the input has
+ *   ended.
  * @throws {LatchkeyError} `access_denied`: the person said no. `account_mismatch`: it is not `user`; nothing was stored.
  * @throws {LatchkeyError} `as_unavailable`, `as_misconfigured`, `invalid_callback`, `store_unavailable`, `invalid_options`
+ * @throws whatever `signal` was aborted with.
  */
 export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
   requireWay(options.via)
@@ -38,20 +53,39 @@ export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
   const account = place.account(stored)
   // What was asked for and not granted is not asked for again: the person, or the server, has said no, or calls it otherwise.
   const known = new Set([...granted, ...(stored?.scope ?? [])])
-  const isEnough = stored !== undefined && wanted.every((scope) => known.has(scope))
-  if (isEnough && options.force !== true && (await account.isValid())) return account
+  const missing = wanted.filter((scope) => !known.has(scope))
+  const isTheirs = options.user === undefined || stored?.user?.id === options.user
+  const isEnough = stored !== undefined && isTheirs && missing.length === 0 && options.force !== true
+  if (isEnough && (await account.isValid())) return account
   if (options.interactive === false) {
+    const status = await place.own.status()
     await account.close()
-    throw new LatchkeyError(
-      'login_required',
-      `${place.own.provider.name}: nobody is signed in as "${place.profile}".`,
-      {
-        provider: place.own.provider.id,
-        reason: stored === undefined ? 'signed_out' : 'refused',
-      },
-    )
+    throw wouldHaveToAsk(place, { status, isTheirs, missing })
   }
   return place.account(await signInAnew(options, place, [...new Set([...granted, ...wanted])]))
+}
+
+/** Why a stored account will not do, for a program that may not ask for another. */
+function wouldHaveToAsk(
+  { own: { provider }, profile }: Place,
+  found: {
+    readonly status: AccountStatus | undefined
+    readonly isTheirs: boolean
+    readonly missing: readonly string[]
+  },
+): LatchkeyError {
+  const { id, name } = provider
+  const { status, isTheirs, missing } = found
+  const error = (code: ErrorCode, text: string, details: ErrorDetails): LatchkeyError =>
+    new LatchkeyError(code, `${name}, profile "${profile}": ${text}`, { provider: id, ...details })
+  if (status === undefined) return error('login_required', 'nobody is signed in.', { reason: 'signed_out' })
+  if (status.state === 'ended')
+    return error('login_required', `${name} has ended the authorization.`, { reason: 'grant_ended' })
+  if (!isTheirs)
+    return error('account_mismatch', 'somebody else is signed in than the user that is wanted.', {})
+  if (missing.length > 0)
+    return error('insufficient_scope', `was never asked for ${missing.join(' ')}.`, { scope: missing })
+  return error('login_required', 'the stored tokens are not accepted.', { reason: 'refused' })
 }
 
 /**
@@ -85,7 +119,9 @@ function placeOf(options: AccountOptions): Place {
   const store = options.store ?? new DiskStore({ clock, logger })
   // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
   const clientId = provider.clientId ?? process.env[variableOf(provider.id, 'ID')] ?? ''
-  const ref = { slot: provider.id, id: `${profile}-${digest('client', clientId).slice(0, 12)}` }
+  // In the digest too: to some file systems `Work` and `work` are one name.
+  const client = digest('client', JSON.stringify([profile, clientId])).slice(0, 12)
+  const ref = { slot: provider.id, id: `${profile}-${client}` }
   const own = new OwnAccount({
     provider,
     store,
@@ -113,9 +149,7 @@ function variableOf(id: string, field: 'ID' | 'SECRET'): string {
 function clientOf(provider: ProviderPreset): ProviderPreset {
   const { clientAuth, clientSecret = process.env[variableOf(provider.id, 'SECRET')], pkce } = provider
   const canDoWithout =
-    pkce !== 'never' &&
-    'clientSecret' in clientAuth === false &&
-    clientAuth.method.startsWith('client_secret')
+    pkce !== 'never' && !('clientSecret' in clientAuth) && clientAuth.method.startsWith('client_secret')
   if (clientSecret || !canDoWithout) return provider
   return { ...provider, clientAuth: { method: 'none' }, pkce: 'required' }
 }
@@ -140,8 +174,8 @@ async function storedAbout({
   if (other === undefined) return about
   const { name } = own.provider
   const message = `The stored tokens of ${name}, profile "${profile}", are for ${other}; they are not used.`
-  if (options.logger !== undefined) options.logger.warn({ event: 'account.binding', reason: other }, message)
-  else console.warn(`latchkey warn: ${message}`)
+  const log = steadyLogger(options.logger ?? consoleLogger)
+  log.warn({ event: 'account.binding', reason: other }, message)
   return undefined
 }
 
@@ -150,58 +184,74 @@ async function signInAnew(
   place: Place,
   scope: readonly string[],
 ): Promise<AccountAbout> {
-  const { own, store, ref, profile, audience } = place
-  const { dispatcher, clock, logger, user } = options
+  const { store, ref, audience } = place
+  const { dispatcher, clock, logger } = options
+  await store.requireRoomFor(ref)
   const client = new OAuthClient(clientOf(options.provider), { dispatcher, clock, ...(logger && { logger }) })
   try {
-    const response = await within(options, (signal) =>
-      ways[options.via](client, requestOf(options, scope, audience, signal)),
+    return await within(options, (signal) =>
+      ways[options.via](client, requestOf(options, scope, audience, signal), (response) =>
+        keep(client, response, { place, scope, user: options.user }),
+      ),
     )
-    const { tokens } = response
-    const whose = await userOf(client, response)
-    if (user !== undefined && whose?.id !== user) {
-      await client.revoke(tokens).catch(() => {})
-      throw new LatchkeyError(
-        'account_mismatch',
-        'Another user signed in than the one that was wanted. Nothing was stored.',
-        {
-          provider: own.provider.id,
-        },
-      )
-    }
-    const about: AccountAbout = {
-      provider: own.provider.id,
-      clientId: own.provider.clientId,
-      profile,
-      identity: own.identity,
-      ...(audience !== undefined && { audience }),
-      scope,
-      ...(whose && { user: whose }),
-    }
-    await store.put(ref, own.record(tokens), keepSeconds, about)
-    return about
   } finally {
     await client.close()
   }
 }
 
+/** Stores what a sign-in has brought, if it is of the user that is wanted. */
+async function keep(
+  client: OAuthClient,
+  { tokens }: TokenResponse,
+  {
+    place: { own, store, ref, profile, audience },
+    scope,
+    user,
+  }: { readonly place: Place; readonly scope: readonly string[]; readonly user: string | undefined },
+): Promise<AccountAbout> {
+  const whose = await userOf(client, tokens, user)
+  if (user !== undefined && whose?.id !== user) {
+    await client.revoke(tokens).catch(() => {})
+    throw new LatchkeyError(
+      'account_mismatch',
+      'Another user signed in than the one that was wanted. Nothing was stored.',
+      { provider: own.provider.id },
+    )
+  }
+  const about: AccountAbout = {
+    provider: own.provider.id,
+    clientId: own.provider.clientId,
+    profile,
+    identity: own.identity,
+    ...(audience !== undefined && { audience }),
+    scope,
+    ...(whose && { user: whose }),
+  }
+  await store.put(ref, own.record(tokens), keepSeconds, about)
+  return about
+}
+
 /** Who signed in, where the provider says it. */
-async function userOf(client: OAuthClient, { tokens }: TokenResponse): Promise<AccountAbout['user']> {
+async function userOf(
+  client: OAuthClient,
+  tokens: TokenResponse['tokens'],
+  wanted: string | undefined,
+): Promise<AccountAbout['user']> {
   try {
     const { id, name } = await client.userinfo(tokens)
     return { id, ...(name !== undefined && { name }) }
   } catch (error) {
-    // The tokens are good without it; a mismatch with the ID token is another matter.
-    if (LatchkeyError.is(error) && error.code === 'invalid_callback') throw error
+    // The tokens are good without it, where it does not matter whose they are.
+    if (wanted !== undefined || (LatchkeyError.is(error) && error.code === 'invalid_callback')) throw error
     return undefined
   }
 }
 
 /** Ends with the caller's signal, or after the time that is given. */
-async function within(
+async function within<Result>(
   { timeoutSeconds = 300, signal, provider }: SignInOptions,
-  work: (signal: AbortSignal) => Promise<TokenResponse>,
-): Promise<TokenResponse> {
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   if (!(timeoutSeconds > 0 && timeoutSeconds <= 86_400))
     throw new LatchkeyError('invalid_options', 'The option timeoutSeconds must be seconds up to 86400.', {
       reason: 'timeoutSeconds',
@@ -224,7 +274,8 @@ function requestOf(
   audience: string | undefined,
   signal: AbortSignal,
 ): SignInRequest {
-  const { params = {}, loopback = {}, terminal = {}, texts, onPrompt } = options
+  const { params = {}, loopback = {}, terminal = {} } = options
+  const texts = { ...promptTexts, ...options.texts }
   return {
     scope,
     audience,
@@ -235,10 +286,10 @@ function requestOf(
     signal,
     loopback,
     consoleRedirectUri: options.redirectUri ?? 'http://127.0.0.1/callback',
-    texts: { ...promptTexts, ...texts },
+    texts,
     terminal,
     openBrowser: options.openBrowser ?? process.stderr.isTTY === true,
-    onPrompt,
+    onPrompt: options.onPrompt ?? promptIn(terminal, texts),
   }
 }
 

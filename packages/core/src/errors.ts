@@ -9,7 +9,7 @@ export type LoginRequiredReason =
   | 'refused'
   /** The token set has no refresh token. */
   | 'no_refresh_token'
-  /** A device code was not used in time. */
+  /** A device code, or a sign-in that a program waits for, was not used in time. */
   | 'expired_token'
 
 /** The error parameters of an authorization server's answer, cut to a safe length and free of control characters. */

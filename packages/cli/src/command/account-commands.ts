@@ -2,13 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { text as streamText } from 'node:stream/consumers'
 import { LatchkeyError } from '@latchkey/core'
 import { printable } from '@latchkey/core/terminal'
-import { renderUnicodeCompact } from 'uqr'
 import type { TerminalAccount } from '../account.ts'
 import { diskStore } from '../disk/disk-store.ts'
 import type { AccountOptions } from '../options.ts'
-import type { Prompt, SignInWay } from '../sign-in/request.ts'
-import { promptTexts } from '../sign-in/request.ts'
-import { draw, say } from '../sign-in/terminal.ts'
+import { promptIn } from '../sign-in/prompt-in.ts'
+import { type Prompt, promptTexts, type SignInWay } from '../sign-in/request.ts'
 import { openAccount, signIn } from '../sign-in.ts'
 import type { Arguments } from './arguments.ts'
 import { UsageError } from './failure.ts'
@@ -54,7 +52,6 @@ export async function login(args: Arguments): Promise<Report> {
       // Pasting is a dialogue, which brings its own texts.
       ...(via !== 'console' && { onPrompt }),
     })
-    stopWaiting()
     return described(account, 'Signed in')
   } finally {
     stopWaiting()
@@ -185,17 +182,13 @@ function duration(seconds: number): string {
 /** Tells the person what to do, and shows that it is waited for. */
 function prompted(prompt: Prompt, until: number): () => void {
   const { stderr } = process
-  if (prompt.via === 'device') {
-    const { userCode, verificationUri, url, expiresAt } = prompt
-    say({}, promptTexts.device.replaceAll('{code}', userCode).replaceAll('{url}', verificationUri))
-    if (stderr.isTTY) draw({}, renderUnicodeCompact(url))
-    return showWaiting(stderr, 'Waiting for you to agree', Math.min(until, expiresAt * 1_000))
-  }
-  const opened = prompt.isOpened
-    ? 'Your browser shows the sign-in. If it does not, open this address:'
-    : 'Open this address in a browser of this machine:'
-  say({}, `${opened}\n\n  ${prompt.url}\n`)
-  return showWaiting(stderr, 'Waiting for the browser', until)
+  const isOpened = 'Your browser shows the sign-in. If it does not, open this address:'
+  const isNotOpened = 'Open this address in a browser of this machine:'
+  const visit = `${prompt.isOpened ? isOpened : isNotOpened}\n\n  {url}\n`
+  promptIn({}, { ...promptTexts, visit })(prompt)
+  return prompt.via === 'device'
+    ? showWaiting(stderr, 'Waiting for you to agree', Math.min(until, prompt.expiresAt * 1_000))
+    : showWaiting(stderr, 'Waiting for the browser', until)
 }
 
 function wayOf(text: string): SignInWay {

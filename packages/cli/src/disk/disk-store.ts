@@ -46,8 +46,7 @@ type Change<Result> = (file: AccountFile) => { readonly result: Result; readonly
 
 /**
  * One person's accounts in a folder of their own, one file each, for all of their programs at once.
- *
- * @throws nothing: the folder is made when something is stored.
+ * The folder is made when something is stored.
  */
 export function diskStore(options: DiskStoreOptions = {}): DiskStore {
   return new DiskStore(options)
@@ -96,6 +95,14 @@ export class DiskStore {
       else await replaceOwnFile(path, fileText(next))
       return result
     })
+  }
+
+  /**
+   * Finds out whether an account could be stored: its folder is made, and locked for a moment.
+   * @throws {LatchkeyError} `store_unavailable`: the message says what to mend.
+   */
+  async requireRoomFor(ref: GrantRef): Promise<void> {
+    await this.change(ref, () => ({ result: undefined }))
   }
 
   /** Stores a new authorization over whatever was there. */

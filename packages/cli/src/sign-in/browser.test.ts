@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { childEnvironment, openableUrl, openInBrowser } from './browser.ts'
 
 describe('case 92: opening the browser', () => {
@@ -43,6 +47,20 @@ describe('case 92: opening the browser', () => {
   it('says when the browser could not be asked, or should not be', async () => {
     expect(await openInBrowser('https://x/', () => Promise.reject(new Error('no browser')))).toBe(false)
     expect(await openInBrowser('https://x/', false)).toBe(false)
+  })
+
+  it('starts nothing from a bundle, where the program that opens browsers is not there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-bundle-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const bundle = join(folder, 'bundle.ts')
+    const started = join(folder, 'started')
+    const program =
+      "if (process.argv.length > 2) (await import('node:fs')).writeFileSync(new URL('started', import.meta.url), '')"
+    const call = "console.log(await openInBrowser('https://x.example/', true))"
+    const source = readFileSync(new URL('./browser.ts', import.meta.url), 'utf8')
+    writeFileSync(bundle, [source, program, `else ${call}`].join('\n'))
+    expect(execFileSync(process.execPath, [bundle], { encoding: 'utf8' })).toBe('false\n')
+    expect(existsSync(started)).toBe(false)
   })
 
   it('case 96: gives what it starts no secret of the program', () => {

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** Opens an address in the person's browser, or `false`: never does. */
 export type OpenBrowser = boolean | ((url: string) => unknown)
@@ -7,8 +10,8 @@ const loopback = new Set(['127.0.0.1', '[::1]'])
 /** What a browser needs to be found and shown. Client secrets and the like are not among it. */
 const passedOn =
   /^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|DESKTOP_SESSION|GNOME_\w+_ID|KDE_\w+|BROWSER|WSL_\w+|SystemRoot|SystemDrive|windir|APPDATA|LOCALAPPDATA|USERPROFILE|HOMEDRIVE|HOMEPATH|TEMP|TMP|ProgramFiles|ProgramFiles\(x86\)|ProgramData|PATHEXT|ComSpec)$/i
-/** The program beside this one, compiled or not. */
-const opener = import.meta.filename.replace(/browser(\.[jt]s)$/, 'open-url$1')
+/** The program beside this one, compiled or not. In a bundle it is not there. */
+const opener = fileURLToPath(new URL(`./open-url${extname(import.meta.filename)}`, import.meta.url))
 
 /**
  * The address as it may be handed to a browser, written anew; `undefined` for any other: a server that can make this machine
@@ -45,6 +48,7 @@ export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /** One argument, and no shell that could read anything into it. */
 function startOpener(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (!existsSync(opener)) throw new Error('There is no program to open a browser with.')
     const child = spawn(process.execPath, [opener, url], {
       detached: true,
       env: childEnvironment(process.env),

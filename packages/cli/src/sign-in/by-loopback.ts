@@ -1,12 +1,15 @@
-import type { OAuthClient, TokenResponse } from '@latchkey/core'
+import type { OAuthClient } from '@latchkey/core'
 import { openInBrowser } from './browser.ts'
 import { LoopbackReceiver } from './loopback.ts'
-import type { SignInRequest } from './request.ts'
-import { say } from './terminal.ts'
+import type { Keep, SignInRequest } from './request.ts'
 
 /** In the browser of this machine, which comes back to a loopback address (RFC 8252 §7.3). */
-export async function byLoopback(client: OAuthClient, request: SignInRequest): Promise<TokenResponse> {
-  const { scope, params, signal, texts, terminal, openBrowser, onPrompt } = request
+export async function byLoopback<Kept>(
+  client: OAuthClient,
+  request: SignInRequest,
+  keep: Keep<Kept>,
+): Promise<Kept> {
+  const { scope, params, signal, openBrowser, onPrompt } = request
   const receiver = await LoopbackReceiver.listen(request.loopback)
   try {
     const { redirectUri } = receiver
@@ -15,13 +18,12 @@ export async function byLoopback(client: OAuthClient, request: SignInRequest): P
     // Before anything else can fail, so that nobody is told of a rejection that was not waited for.
     answer.catch(() => {})
     const isOpened = await openInBrowser(pending.url, openBrowser)
-    if (onPrompt !== undefined) onPrompt({ via: 'loopback', url: pending.url, isOpened })
-    else say(terminal, texts.visit.replaceAll('{url}', pending.url))
+    onPrompt({ via: 'loopback', url: pending.url, isOpened })
     const { query, tell } = await answer
     try {
-      const response = await client.exchangeCode(query, pending)
+      const kept = await keep(await client.exchangeCode(query, pending))
       tell('success')
-      return response
+      return kept
     } catch (error) {
       tell('error')
       throw error

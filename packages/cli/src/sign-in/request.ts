@@ -1,4 +1,4 @@
-import type { RequestParams } from '@latchkey/core'
+import type { RequestParams, TokenResponse } from '@latchkey/core'
 import type { OpenBrowser } from './browser.ts'
 import type { LoopbackOptions } from './loopback.ts'
 import type { Terminal } from './terminal.ts'
@@ -54,6 +54,8 @@ export interface SignInRequest {
   readonly texts: PromptTexts
   readonly terminal: Terminal
   readonly openBrowser: OpenBrowser
-  /** Says it in the place of the terminal. */
-  readonly onPrompt: ((prompt: Prompt) => void) | undefined
+  readonly onPrompt: (prompt: Prompt) => void
 }
+
+/** What becomes of the tokens of a sign-in; before it is done nobody is told that it has worked. */
+export type Keep<Kept> = (response: TokenResponse) => Promise<Kept>

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { LatchkeyError } from '@latchkey/core'
 import { printable } from '@latchkey/core/terminal'
 
 /** Where a person reads and writes. stdout is left to the program's data. */
@@ -21,7 +22,7 @@ export function draw({ output = process.stderr }: Terminal, drawing: string): vo
 
 /**
  * The first line that is not empty.
- * @throws whatever `signal` was aborted with, or an error when the input has ended.
+ * @throws {LatchkeyError} `login_required`: the input has ended. Whatever `signal` was aborted with.
  */
 export async function ask(
   { input = process.stdin, output = process.stderr }: Terminal,
@@ -43,5 +44,9 @@ export async function ask(
     lines.close()
   }
   signal.throwIfAborted()
-  throw new Error('The input has ended.')
+  throw new LatchkeyError(
+    'login_required',
+    'The input has ended before anything was pasted. Run this in a terminal, or sign in another way.',
+    { reason: 'signed_out' },
+  )
 }

@@ -70,7 +70,8 @@ export class OwnAccount {
       events: new Events(log),
       log,
     })
-    const source = refresh === undefined ? this.#client : new RefreshedElsewhere(this.#client, refresh, clock)
+    const source =
+      refresh === undefined ? this.#client : new RefreshedElsewhere(this.#client, refresh, { clock, log })
     this.#handle = { ref, client: source, account: { provider: this.provider.id, id: ref.id } }
     this.access =
       this.provider.apiKeyHeaders === undefined
@@ -101,10 +102,11 @@ export class OwnAccount {
 
   /**
    * Forgets the authorization and revokes it. False: the provider could not be told, or has no way to be.
-   * @throws {LatchkeyError} `store_unavailable`: nothing was forgotten.
+   * @throws {LatchkeyError} `store_unavailable`: nothing was forgotten. `not_supported`: an API key proves the account.
    */
   async end(): Promise<boolean> {
     const { store, ref } = this.#parts
+    if (this.provider.apiKeyHeaders !== undefined) throw hasApiKey(this.provider)
     for (;;) {
       const record = await store.grants.read(ref)
       if (record === undefined) return true
@@ -140,18 +142,29 @@ export class OwnAccount {
   }
 }
 
+function hasApiKey({ id, name }: Provider): LatchkeyError {
+  const message = `${name} is called with an API key, which nobody signs out of. Take it out of the configuration.`
+  return new LatchkeyError('not_supported', message, { provider: id, reason: 'api_key' })
+}
+
 /** A client whose tokens the program gets from somewhere else. */
 class RefreshedElsewhere implements TokenSource {
   readonly provider: Provider
   readonly #client: ProtocolClient
   readonly #refresh: (current: TokenSet) => Promise<Tokens>
   readonly #clock: Clock
+  readonly #log: Logger
 
-  constructor(client: ProtocolClient, refresh: (current: TokenSet) => Promise<Tokens>, clock: Clock) {
+  constructor(
+    client: ProtocolClient,
+    refresh: (current: TokenSet) => Promise<Tokens>,
+    { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  ) {
     this.provider = client.provider
     this.#client = client
     this.#refresh = refresh
     this.#clock = clock
+    this.#log = log
   }
 
   identity(): string {
@@ -167,11 +180,14 @@ class RefreshedElsewhere implements TokenSource {
       const fresh = await this.#refresh(tokens)
       const set = tokenSetFrom('refresh()', fresh, { receivedAt: this.#clock.now(), scope: tokens.scope })
       // As everywhere: a refresh that names no refresh token keeps the one before.
-      return { kind: 'token_set', tokens: { ...pick(tokens), ...set }, raw: {} }
+      return { kind: 'token_set', tokens: { ...carriedOver(tokens), ...set }, raw: {} }
     } catch (error) {
       if (LatchkeyError.is(error) && error.code === 'login_required')
         return { kind: 'dead', oauth: { error: 'invalid_grant' } }
       if (LatchkeyError.is(error) && error.code === 'invalid_options') throw error
+      // Its message may quote what it was given.
+      const cause = error instanceof Error ? error.name : typeof error
+      this.#log.error({ event: 'refresh_option.failed', cause }, 'The option refresh failed.')
       return { kind: 'retry', reason: 'network', outcome: 'not_processed' }
     }
   }
@@ -181,7 +197,12 @@ class RefreshedElsewhere implements TokenSource {
   }
 }
 
-function pick({ refreshToken, refreshTokenExpiresAt, idToken, identity }: TokenSet): Partial<TokenSet> {
+function carriedOver({
+  refreshToken,
+  refreshTokenExpiresAt,
+  idToken,
+  identity,
+}: TokenSet): Partial<TokenSet> {
   return {
     ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(refreshTokenExpiresAt === undefined ? {} : { refreshTokenExpiresAt }),

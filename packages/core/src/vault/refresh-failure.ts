@@ -106,7 +106,7 @@ export function loginRequired(
   account?: { readonly id: string },
 ): LatchkeyError {
   const text = {
-    signed_out: `There is no account at ${provider.name} in this session any more. Sign in again.`,
+    signed_out: `This account at ${provider.name} is not signed in any more. Sign in again.`,
     grant_ended: `${provider.name} ended this authorization. Sign in again.`,
   }[reason]
   const details = account === undefined ? {} : { accountId: account.id }
