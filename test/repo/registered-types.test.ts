@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { output } from './packed-project.ts'
 import { root } from './source-files.ts'
 
-const program = `
+const programs = {
+  express: `
   import { exbo, latchkey, spotify } from '@latchkey/express'
   import express from 'express'
   export const auth = latchkey({ providers: [spotify(), exbo()], session: { keep: ['basket'] } })
@@ -20,7 +21,27 @@ const program = `
     req.session.basket = [req.oauth.user.id, reply.statusText]
     res.json(await req.oauth.account('spotify').status())
   })
-  app.use(auth.errorHandler)`
+  app.use(auth.errorHandler)`,
+  fastify: `
+  import { exbo, latchkey, spotify } from '@latchkey/fastify'
+  import Fastify from 'fastify'
+  export const auth = latchkey({ providers: [spotify(), exbo()], session: { keep: ['basket'] } })
+  declare module '@latchkey/fastify' {
+    interface Register { auth: typeof auth }
+  }
+  declare module 'fastify' {
+    interface Session { basket: string[] }
+  }
+  const app = Fastify()
+  await app.register(auth)
+  app.get('/', { onRequest: auth.requireLogin({ provider: 'spotify' }) }, async (req, reply) => {
+    if (!req.oauth.isAuthenticated) return req.oauth.login({ provider: 'exbo' })
+    const answer: Response = await req.oauth.fetch('https://api.spotify.com/v1/me')
+    req.session.basket = [req.oauth.user.id, answer.statusText]
+    return reply.send(await req.oauth.account('spotify').status())
+  })
+  app.setErrorHandler(auth.errorHandler)`,
+} as const
 
 let project: string
 
@@ -38,7 +59,7 @@ async function compile(source: string): Promise<string> {
   return run.catch((error: Error) => error.message)
 }
 
-describe('the published types of @latchkey/express', () => {
+describe.each(Object.entries(programs))('the published types of @latchkey/%s', (_framework, program) => {
   it('give a registered app its provider ids and its session data', async () => {
     expect(await compile(program)).toBe('')
   })

@@ -1,5 +1,3 @@
-// Its declarations give every Fastify request its `session`.
-import type {} from '@fastify/session'
 import type { RequestOAuth } from '@latchkey/core'
 import type { Latchkey } from './plugin.ts'
 
@@ -22,6 +20,9 @@ export type IdsOf<Registered> = Registered extends {
 
 /** The ids of the registered providers, or `string`. */
 export type RegisteredId = IdsOf<Register>
+
+// Its declarations give every Fastify request its `session`; an unused import would not reach the published types.
+export type { FastifySessionObject } from '@fastify/session'
 
 declare module 'fastify' {
   interface FastifyRequest {
