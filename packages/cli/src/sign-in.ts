@@ -1,14 +1,11 @@
 import {
-  type AccountStatus,
   consoleLogger,
-  type ErrorCode,
-  type ErrorDetails,
   LatchkeyError,
   OAuthClient,
   type ProviderPreset,
   type TokenResponse,
 } from '@latchkey/core'
-import { digest, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
+import { credentialVariables, digest, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
 import { DiskStore } from './disk/disk-store.ts'
@@ -16,11 +13,15 @@ import { type AccountOptions, profileOf, type SignInOptions, secretsOf } from '.
 import { byConsole } from './sign-in/by-console.ts'
 import { byDevice } from './sign-in/by-device.ts'
 import { byLoopback } from './sign-in/by-loopback.ts'
+import { checkedLoopback } from './sign-in/loopback.ts'
 import { promptIn } from './sign-in/prompt-in.ts'
 import { promptTexts, type SignInRequest } from './sign-in/request.ts'
+import { wouldHaveToAsk } from './sign-in/would-have-to-ask.ts'
 
 /** Longer than any authorization lives unused. */
 const keepSeconds = 5 * 365 * 86_400
+/** How long somebody is waited for. */
+export const defaultTimeoutSeconds = 300
 const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as const
 
 /**
@@ -45,6 +46,8 @@ const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as c
  */
 export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
   requireWay(options.via)
+  checkedLoopback(options.loopback ?? {})
+  requireTimeout(options)
   const place = placeOf(options)
   if (place.own.provider.apiKeyHeaders !== undefined) return place.account(undefined)
   const stored = await storedAbout(place)
@@ -60,32 +63,9 @@ export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
   if (options.interactive === false) {
     const status = await place.own.status()
     await account.close()
-    throw wouldHaveToAsk(place, { status, isTheirs, missing })
+    throw wouldHaveToAsk(place.own.provider, place.profile, { status, isTheirs, missing })
   }
   return place.account(await signInAnew(options, place, [...new Set([...granted, ...wanted])]))
-}
-
-/** Why a stored account will not do, for a program that may not ask for another. */
-function wouldHaveToAsk(
-  { own: { provider }, profile }: Place,
-  found: {
-    readonly status: AccountStatus | undefined
-    readonly isTheirs: boolean
-    readonly missing: readonly string[]
-  },
-): LatchkeyError {
-  const { id, name } = provider
-  const { status, isTheirs, missing } = found
-  const error = (code: ErrorCode, text: string, details: ErrorDetails): LatchkeyError =>
-    new LatchkeyError(code, `${name}, profile "${profile}": ${text}`, { provider: id, ...details })
-  if (status === undefined) return error('login_required', 'nobody is signed in.', { reason: 'signed_out' })
-  if (status.state === 'ended')
-    return error('login_required', `${name} has ended the authorization.`, { reason: 'grant_ended' })
-  if (!isTheirs)
-    return error('account_mismatch', 'somebody else is signed in than the user that is wanted.', {})
-  if (missing.length > 0)
-    return error('insufficient_scope', `was never asked for ${missing.join(' ')}.`, { scope: missing })
-  return error('login_required', 'the stored tokens are not accepted.', { reason: 'refused' })
 }
 
 /**
@@ -118,7 +98,7 @@ function placeOf(options: AccountOptions): Place {
   const profile = profileOf(options)
   const store = options.store ?? new DiskStore({ clock, logger })
   // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
-  const clientId = provider.clientId ?? process.env[variableOf(provider.id, 'ID')] ?? ''
+  const clientId = (provider.clientId || process.env[credentialVariables(provider.id).clientId]) ?? ''
   // In the digest too: to some file systems `Work` and `work` are one name.
   const client = digest('client', JSON.stringify([profile, clientId])).slice(0, 12)
   const ref = { slot: provider.id, id: `${profile}-${client}` }
@@ -138,16 +118,13 @@ function placeOf(options: AccountOptions): Place {
   return { own, store, ref, profile, audience, options, account }
 }
 
-function variableOf(id: string, field: 'ID' | 'SECRET'): string {
-  return `${id.toUpperCase().replaceAll('-', '_')}_CLIENT_${field}`
-}
-
 /**
  * A program that others can read keeps no secret: where none is configured, the client is a public one, and PKCE is what
  * proves it (RFC 8252 §8.1 and §8.4).
  */
 function clientOf(provider: ProviderPreset): ProviderPreset {
-  const { clientAuth, clientSecret = process.env[variableOf(provider.id, 'SECRET')], pkce } = provider
+  const { clientAuth, pkce } = provider
+  const clientSecret = provider.clientSecret ?? process.env[credentialVariables(provider.id).clientSecret]
   const canDoWithout =
     pkce !== 'never' && !('clientSecret' in clientAuth) && clientAuth.method.startsWith('client_secret')
   if (clientSecret || !canDoWithout) return provider
@@ -249,13 +226,9 @@ async function userOf(
 
 /** Ends with the caller's signal, or after the time that is given. */
 async function within<Result>(
-  { timeoutSeconds = 300, signal, provider }: SignInOptions,
+  { timeoutSeconds = defaultTimeoutSeconds, signal, provider }: SignInOptions,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  if (!(timeoutSeconds > 0 && timeoutSeconds <= 86_400))
-    throw new LatchkeyError('invalid_options', 'The option timeoutSeconds must be seconds up to 86400.', {
-      reason: 'timeoutSeconds',
-    })
   const timeout = AbortSignal.timeout(timeoutSeconds * 1_000)
   try {
     return await work(signal === undefined ? timeout : AbortSignal.any([timeout, signal]))
@@ -291,6 +264,13 @@ function requestOf(
     openBrowser: options.openBrowser ?? process.stderr.isTTY === true,
     onPrompt: options.onPrompt ?? promptIn(terminal, texts),
   }
+}
+
+function requireTimeout({ timeoutSeconds = defaultTimeoutSeconds }: SignInOptions): void {
+  if (timeoutSeconds > 0 && timeoutSeconds <= 86_400) return
+  throw new LatchkeyError('invalid_options', 'The option timeoutSeconds must be seconds up to 86400.', {
+    reason: 'timeoutSeconds',
+  })
 }
 
 function requireWay(via: unknown): void {

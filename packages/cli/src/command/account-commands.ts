@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { text as streamText } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { LatchkeyError } from '@latchkey/core'
 import { printable } from '@latchkey/core/terminal'
 import type { TerminalAccount } from '../account.ts'
@@ -7,9 +8,10 @@ import { diskStore } from '../disk/disk-store.ts'
 import type { AccountOptions } from '../options.ts'
 import { promptIn } from '../sign-in/prompt-in.ts'
 import { type Prompt, promptTexts, type SignInWay } from '../sign-in/request.ts'
-import { openAccount, signIn } from '../sign-in.ts'
+import { defaultTimeoutSeconds, openAccount, signIn } from '../sign-in.ts'
 import type { Arguments } from './arguments.ts'
-import { UsageError } from './failure.ts'
+import { UnreachableError, UsageError } from './failure.ts'
+import { causeOf } from './network-error.ts'
 import { presetOf } from './presets.ts'
 import { showWaiting } from './waiting.ts'
 
@@ -20,8 +22,6 @@ export interface Report {
   /** @default 0 */
   readonly exitCode?: number
 }
-
-const defaultTimeoutSeconds = 300
 
 /** `latchkey login`. */
 export async function login(args: Arguments): Promise<Report> {
@@ -60,8 +60,10 @@ export async function login(args: Arguments): Promise<Report> {
 
 /** `latchkey fetch`. The body goes to stdout as it is. */
 export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
-  const [, url, ...more] = args.operands
-  if (url === undefined || more.length > 0) throw new UsageError('latchkey fetch <provider> <url>')
+  const [, url] = args.operands
+  if (url === undefined) throw new UsageError('latchkey fetch <provider> <url>', 'fetch')
+  if (!/^https?:/.test(URL.parse(url)?.protocol ?? ''))
+    throw new UsageError('The address must be absolute, such as https://api.spotify.com/v1/me.', 'fetch')
   const account = await requireAccount(args)
   const data = args.text('data')
   const body = data === undefined ? undefined : await dataOf(data)
@@ -72,18 +74,30 @@ export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
     headers.append(header.slice(0, colon), header.slice(colon + 1).trim())
   }
   const method = args.text('method') ?? (body === undefined ? 'GET' : 'POST')
-  const reply = await account.fetch(url, { method, headers, ...(body !== undefined && { body }) })
+  const reply = await answerOf(url, () =>
+    account.fetch(url, { method, headers, ...(body !== undefined && { body }) }),
+  )
+  const exitCode = reply.status < 400 ? 0 : 1
   if (args.isJson) {
     const { status } = reply
     const json = { status, headers: Object.fromEntries(reply.headers), body: await reply.text() }
-    return { json, text: '', exitCode: reply.ok ? 0 : 1 }
+    return { json, text: '', exitCode }
   }
   if (!reply.ok) process.stderr.write(`${reply.status} ${printable(reply.statusText)}\n`)
-  process.stdout.write(new Uint8Array(await reply.arrayBuffer()))
+  if (reply.body !== null) await pipeline(reply.body, process.stdout, { end: false })
   // The shell's next prompt begins on a line of its own.
   if (process.stdout.isTTY) process.stdout.write('\n')
-  process.exitCode = reply.ok ? 0 : 1
+  process.exitCode = exitCode
   return undefined
+}
+
+async function answerOf(url: string, ask: () => Promise<Response>): Promise<Response> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (LatchkeyError.is(error) || !(error instanceof Error && 'cause' in error)) throw error
+    throw new UnreachableError(`${new URL(url).origin} cannot be reached (${causeOf(error)}).`)
+  }
 }
 
 /** `latchkey token`. */
@@ -193,7 +207,7 @@ function prompted(prompt: Prompt, until: number): () => void {
 
 function wayOf(text: string): SignInWay {
   if (text === 'loopback' || text === 'device' || text === 'console') return text
-  throw new UsageError(`--via must be loopback, device or console, not "${text}".`)
+  throw new UsageError(`--via must be loopback, device or console, not "${text}".`, 'login')
 }
 
 function portsOf(text: string | undefined): number | readonly [number, number] | undefined {
@@ -201,11 +215,16 @@ function portsOf(text: string | undefined): number | readonly [number, number] |
   const [from = '', to = from, ...more] = text.split('-')
   const ports = [Number(from), Number(to)] as const
   if (more.length > 0 || from === '' || ports.some((port) => !Number.isInteger(port)))
-    throw new UsageError(`--port must be a port, or two of them: 8080-8180, not "${text}".`)
+    throw new UsageError(`--port must be a port, or two of them: 8080-8180, not "${text}".`, 'login')
   return ports
 }
 
-async function dataOf(data: string): Promise<string> {
-  if (data === '@-') return streamText(process.stdin)
-  return data.startsWith('@') ? readFile(data.slice(1), 'utf8') : data
+async function dataOf(data: string): Promise<string | Uint8Array<ArrayBuffer>> {
+  if (data === '@-') return new Uint8Array(await buffer(process.stdin))
+  if (!data.startsWith('@')) return data
+  const path = data.slice(1)
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`--data: ${path} cannot be read (${error.code}).`, 'fetch')
+  })
+  return new Uint8Array(bytes)
 }

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startBitfount, startSpotify, UserAgent } from '@latchkey/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.ts'
 
 const program = join(import.meta.dirname, 'main.ts')
 
@@ -37,9 +40,17 @@ function terminal(env: Readonly<Record<string, string>> = {}) {
   return { folder, start, run: (...args: string[]): Promise<Run> => start(...args).done }
 }
 
+/** The address of a server that answers like this. */
+async function listening(answer: RequestListener): Promise<string> {
+  const server = createServer(answer)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
 /** Somebody signed in at an emulated Spotify. */
-async function atSpotify() {
-  const emulator = await startSpotify()
+async function atSpotify(options: Parameters<typeof startSpotify>[0] = {}) {
+  const emulator = await startSpotify(options)
   onTestFinished(() => emulator.close())
   const { clientSecret, ...overrides } = emulator.presetOverrides
   const { folder } = terminal()
@@ -55,7 +66,21 @@ async function atSpotify() {
   }
   const secrets = (runs: readonly Run[]) =>
     emulator.marks.findIn(runs.flatMap(({ stdout, stderr }) => [stdout, stderr]))
-  return { emulator, login, secrets, me: `${emulator.apiOrigin}/v1/me`, ...shell }
+  /** Lets the stored token be so many seconds older. Without a secret it lies there in clear. */
+  const age = (seconds: number): void => {
+    const below = join(shell.folder, 'latchkey', 'spotify')
+    const name = readdirSync(below).find((one) => one.endsWith('.json'))
+    const path = join(below, String(name))
+    const file = JSON.parse(readFileSync(path, 'utf8'))
+    const text = Buffer.from(file.grant.sealed, 'base64').toString()
+    const older = text.replace(
+      /"(receivedAt|expiresAt)":(\d+)/g,
+      (_, field, at) => `"${field}":${at - seconds}`,
+    )
+    expect(older).not.toBe(text)
+    writeFileSync(path, JSON.stringify({ ...file, grant: { ...file.grant, sealed: btoa(older) } }))
+  }
+  return { emulator, login, secrets, age, me: `${emulator.apiOrigin}/v1/me`, ...shell }
 }
 
 describe('latchkey', () => {
@@ -113,18 +138,68 @@ describe('latchkey', () => {
   it('sends no token elsewhere, and tells by its exit code what the API said', async () => {
     const { emulator, login, run, me } = await atSpotify()
     await login()
-    expect(await run('fetch', 'spotify', 'http://127.0.0.1:9/')).toMatchObject({ code: 1, stdout: '' })
+    let elsewhere = 0
+    const foreign = await listening((_req, res) => {
+      elsewhere += 1
+      res.end()
+    })
+    expect(await run('fetch', 'spotify', foreign)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/resourceOrigins.*Here that is --set 'resourceOrigins=/),
+    })
+    expect(elsewhere).toBe(0)
     emulator.api.faults.always('me', { status: 503, body: { sorry: true } })
     expect(await run('fetch', 'spotify', me)).toMatchObject({
       code: 1,
       stdout: '{"sorry":true}',
       stderr: expect.stringContaining('503'),
     })
-    emulator.as.killRefreshToken('user-ada')
-    emulator.as.expireAccessTokens()
+    emulator.api.faults.always('me', { status: 304 })
+    expect((await run('fetch', 'spotify', me)).code).toBe(0)
+    await emulator.close()
+    expect(await run('fetch', 'spotify', me)).toMatchObject({
+      code: 4,
+      stdout: '',
+      stderr: expect.stringContaining(`${new URL(me).origin} cannot be reached (ECONNREFUSED).`),
+    })
+  })
+
+  it('refreshes a token of which less is left than is wanted, and says when it cannot', async () => {
+    const { emulator, login, run, age } = await atSpotify()
+    await login()
+    age(60)
+    expect((await run('token', 'spotify', '--min-ttl', '3000')).code).toBe(0)
+    expect(emulator.as.mints.refresh_token).toBe(0)
+    expect((await run('token', 'spotify', '--min-ttl', '3599')).code).toBe(0)
+    expect(emulator.as.mints.refresh_token).toBe(1)
+    age(3_700)
     emulator.as.faults.always('token', { status: 503 })
-    emulator.api.faults.clear()
-    expect((await run('token', 'spotify', '--min-ttl', '7200')).code).toBeOneOf([0, 4])
+    expect(await run('token', 'spotify')).toMatchObject({ code: 4, stdout: '' })
+  })
+
+  it('sends data as it is, from a file and from stdin', async () => {
+    const received: Buffer[] = []
+    const api = await listening((req, res) => {
+      const chunks: Buffer[] = []
+      req.on('data', (chunk: Buffer) => void chunks.push(chunk))
+      req.on('end', () => {
+        received.push(Buffer.concat(chunks))
+        res.end(bytes)
+      })
+    })
+    const bytes = Buffer.from([0xff, 0xd8, 0x00, 0x0a])
+    const { login, folder, start } = await atSpotify()
+    await login()
+    const file = join(folder, 'cover.jpg')
+    writeFileSync(file, bytes)
+    const set = ['--set', `resourceOrigins=["${new URL(api).origin}"]`]
+    const fromFile = await start('fetch', 'spotify', api, '--data', `@${file}`, ...set).done
+    const piped = start('fetch', 'spotify', api, '--data', '@-', ...set)
+    piped.child.stdin?.end(bytes)
+    const fromStdin = await piped.done
+    expect([fromFile.code, fromStdin.code]).toEqual([0, 0])
+    expect(received).toEqual([bytes, bytes])
   })
 
   it('signs in by a code on a device', async () => {
@@ -152,16 +227,102 @@ describe('latchkey', () => {
     [['login', 'spotify', '--providers', 'https://evil.example/x.json'], /an address of this machine/],
     [['fetch', 'spotify'], /latchkey fetch <provider> <url>/],
     [['tokn', 'spotify'], /There is no command "tokn"/],
-    [['login', 'spotify', '--forse'], /forse/],
-    [['login', 'spotify'], /clientId is missing/],
-  ])('says how %j should have been written', async (args, message) => {
+    [
+      ['login', 'spotify', '--forse'],
+      /no option --forse\. Did you mean --force\?\nlatchkey login --help says more\.\n$/,
+    ],
+    [
+      ['login', 'spotify', '--client-secret', 's'],
+      /--client-secret is no option.*SPOTIFY|<PROVIDER>_CLIENT_SECRET/,
+    ],
+    [['login', 'spotify', 'user-top-read'], /takes no "user-top-read"\. Scope is asked for with --scope\./],
+    [['accounts', 'spotify'], /takes no "spotify"/],
+    [['keygen', 'extra'], /takes no "extra"/],
+    [['constructor'], /There is no command "constructor"/],
+    [['help', 'lgin'], /Did you mean "login"\?/],
+    [['login', 'spotify'], /clientId is missing.*Here that is --client-id <id>\.\n$/],
+    [['login', 'auth0', '--client-id', 'c'], /domain must be a host name.*Here that is --set domain=<value>/],
+    [
+      ['login', 'spotify', '--client-id', 'c', '--port', '99999'],
+      /port .*must be a port from 0 to 65535.*Here that is --port <n>/,
+    ],
+    [
+      ['login', 'spotify', '--client-id', 'c', '--via', 'console', '--redirect-uri', 'x'],
+      /redirectUri must be an absolute URL.*Here that is --redirect-uri <uri>/,
+    ],
+    [['fetch', 'spotify', '/v1/me', '--client-id', 'c'], /must be absolute, such as https/],
+    [['fetch', 'spotify', 'https://a', '--client-id', 'c', '--data', '@/nowhere/x'], /Nobody is signed in/],
+    [
+      ['login', 'spotify', '--providers', '/nowhere/x.json'],
+      /--providers \(or LATCHKEY_PROVIDERS\): \/nowhere\/x\.json cannot be read \(ENOENT\)/,
+    ],
+  ] as const)('says how %j should have been written', async (args, message) => {
     const { code, stdout, stderr } = await terminal().run(...args)
-    expect([code, stdout]).toEqual([2, ''])
+    expect([code, stdout]).toEqual([message.source.includes('Nobody') ? 3 : 2, ''])
     expect(stderr).toMatch(message)
+    expect(stderr.split('\n').length).toBeLessThanOrEqual(3)
+  })
+
+  it.each(['null', '[]', 'no JSON', '{"spotify":7}'])('takes no providers from %j', async (text) => {
+    const { folder, run } = terminal()
+    const file = join(folder, 'providers.json')
+    writeFileSync(file, text)
+    const { code, stderr } = await run('login', 'spotify', '--providers', file)
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/--providers \(or LATCHKEY_PROVIDERS\): \S+.* (is not JSON|must be an object)/),
+    ])
+  })
+
+  it('says whom it asked for providers in vain', async () => {
+    const port = await freePort()
+    const { code, stderr } = await terminal().run(
+      'login',
+      'spotify',
+      '--providers',
+      `http://127.0.0.1:${port}/p.json`,
+    )
+    expect([code, stderr]).toEqual([
+      4,
+      `--providers (or LATCHKEY_PROVIDERS): http://127.0.0.1:${port}/p.json does not answer (ECONNREFUSED). ` +
+        `Is "npx @latchkey/testing --port ${port}" running?\n`,
+    ])
+  })
+
+  it('says what to do in its own words where the library speaks of programs', async () => {
+    const { run, folder } = terminal({ SPOTIFY_CLIENT_ID: 'c' })
+    expect(await run('token', 'spotify', '--profile', 'work')).toMatchObject({
+      code: 3,
+      stderr: 'Nobody is signed in at Spotify. Run: latchkey login spotify --profile work\n',
+    })
+    expect(await run('login', 'spotify', '--via', 'device')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Or use --via loopback or --via console.'),
+    })
+    const taken = join(folder, 'link')
+    symlinkSync('/nowhere', taken)
+    expect(await run('login', 'spotify', '--folder', taken)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /must be a folder.* Say another folder: --folder <path>, or LATCHKEY_FOLDER\.\n$/,
+      ),
+    })
+    const pasted = terminal({ SPOTIFY_CLIENT_ID: 'c' }).start('login', 'spotify', '--via', 'console')
+    pasted.child.stdin?.end('http://127.0.0.1/callback?code=c&state=another\n')
+    expect(await pasted.done).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('run latchkey login again'),
+    })
+  })
+
+  it('says its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+    expect((await terminal().run('--version')).stdout).toBe(`${version}\n`)
   })
 
   it('teaches', async () => {
     const { run } = terminal()
+    expect((await run('help', 'login')).stdout).toBe((await run('login', '--help')).stdout)
     for (const args of [[], ['--help'], ['login', '--help'], ['fetch', '-h'], ['doctor', '--help']]) {
       const { code, stdout, stderr } = await run(...args)
       expect([code, stderr]).toEqual([0, ''])
@@ -198,15 +359,21 @@ describe('latchkey doctor', () => {
     )
     expect(bad.code).toBe(1)
     expect(bad.stdout).toMatch(/✗ LATCHKEY_SECRET: .*(shorter|example)/)
-    expect(bad.stdout).toMatch(/✗ base URL: write http:\/\/127\.0\.0\.1 instead of localhost/)
-    expect(bad.stdout).toMatch(
-      /Spotify: register this redirect URI \(https, or http with 127\.0\.0\.1 or \[::1\], never localhost\) letter for letter: http:\/\/localhost:3000\/callback\/spotify$/m,
-    )
-    expect(bad.stdout).toMatch(/Redis: (cannot be used|not checked)/)
+    expect(bad.stdout).toMatch(/✗ base URL: .*localhost.* Use http:\/\/127\.0\.0\.1:3000/)
+    expect(bad.stdout).not.toContain('redirect URI')
+    expect(bad.stdout).toContain('✗ Redis: cannot be used (ECONNREFUSED).')
     expect(bad.stdout + bad.stderr).not.toContain('hidden')
     const secret = (await terminal().run('keygen')).stdout.trim()
     const good = await terminal({ LATCHKEY_SECRET: secret }).run(
-      ...['doctor', 'spotify', '--providers', file, '--base-url', 'https://app.example', '--json'],
+      ...[
+        'doctor',
+        'spotify',
+        '--providers',
+        file,
+        '--base-url',
+        'https://app.example, https://b.example/x/',
+        '--json',
+      ],
     )
     expect(good.code).toBe(0)
     expect(JSON.parse(good.stdout)).toContainEqual({
@@ -214,7 +381,39 @@ describe('latchkey doctor', () => {
       level: 'ok',
       text: 'client id and secret are there',
     })
+    const rule =
+      'register this redirect URI (https, or http with 127.0.0.1 or [::1], never localhost) letter for letter:'
+    for (const uri of ['https://app.example/callback/spotify', 'https://b.example/x/callback/spotify'])
+      expect(JSON.parse(good.stdout)).toContainEqual({
+        about: 'Spotify',
+        level: 'ok',
+        text: `${rule} ${uri}`,
+      })
     expect(good.stdout).not.toContain(secret)
+    const foo = await terminal().run('doctor', 'spotify', '--providers', file, '--base-url', 'foo')
+    expect([foo.code, foo.stdout]).toEqual([1, expect.not.stringContaining('redirect URI')])
+  })
+
+  it('asks a running app which redirect URI it uses', async () => {
+    const emulator = await startSpotify()
+    onTestFinished(() => emulator.close())
+    const { folder, run } = terminal()
+    const file = join(folder, 'providers.json')
+    writeFileSync(file, JSON.stringify({ spotify: { ...emulator.presetOverrides, callbackPath: '/back' } }))
+    const app = await listening((_req, res) => {
+      res.writeHead(303, { location: 'https://as.example/?redirect_uri=https://app.example/back' }).end()
+    })
+    const doctor = (address: string, baseUrl: string) =>
+      run('doctor', 'spotify', '--providers', file, '--app', address, '--base-url', baseUrl)
+    expect((await doctor(app, 'https://app.example')).stdout).toContain(
+      'it uses the redirect URI https://app.example/back',
+    )
+    expect((await doctor(app, 'https://b.example')).stdout).toContain(
+      'it uses https://app.example/back, and not https://b.example/back',
+    )
+    expect((await doctor(`http://127.0.0.1:${await freePort()}`, 'https://app.example')).stdout).toContain(
+      'cannot be reached (ECONNREFUSED). Is it running?',
+    )
   })
 
   it('tells an unreachable provider, a clock that is wrong, and a server without PKCE', async () => {
@@ -254,7 +453,7 @@ describe('latchkey doctor', () => {
     const { stdout } = await run('doctor', 'oidc', ...set(issuer))
     expect(stdout).toMatch(/✗ .*the clock of this machine is 1\d\d s ahead of it/)
     expect(stdout).toMatch(/✗ .*does not support PKCE with S256/)
-    const gone = await run('doctor', 'oidc', ...set('http://127.0.0.1:9'))
-    expect(gone.stdout).toMatch(/✗ .*cannot be reached \(\w+\)/)
+    const gone = await run('doctor', 'oidc', ...set(`http://127.0.0.1:${await freePort()}`))
+    expect(gone.stdout).toMatch(/✗ .*cannot be reached \(ECONNREFUSED\)/)
   })
 })

@@ -3,27 +3,93 @@ import { LatchkeyError } from '@latchkey/core'
 /** Used wrongly: the message says what is meant. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError'
+  /** Whose `--help` says more; absent: that of the whole program. */
+  readonly command: string | undefined
+
+  constructor(message: string, command?: string) {
+    super(message)
+    this.command = command
+  }
 }
 
-const codes: Readonly<Record<string, number>> = {
+/** An address does not answer, which may change by itself. */
+export class UnreachableError extends Error {
+  override readonly name: string = 'UnreachableError'
+}
+
+const exitCodes: Readonly<Record<string, number>> = {
   invalid_options: 2,
   login_required: 3,
   as_unavailable: 4,
   store_unavailable: 4,
 }
 
+/** What must be mended on the disk before a further try makes sense. */
+const lastingFaults: ReadonlySet<string | undefined> = new Set([
+  'folder',
+  'folder_mode',
+  'file_kind',
+  'file_links',
+  'file_mode',
+  'file_size',
+  'newer',
+  'owner',
+])
+
 /** What the shell is told. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return 2
-  return LatchkeyError.is(error) ? (codes[error.code] ?? 1) : 1
+  if (error instanceof UnreachableError) return 4
+  if (!LatchkeyError.is(error)) return 1
+  if (error.code === 'store_unavailable' && lastingFaults.has(error.reason)) return 1
+  return exitCodes[error.code] ?? 1
 }
 
 /** What the person is told: for what is expected to go wrong, no stack. */
-export function messageOf(error: unknown, command: string): string {
+export function messageOf(error: unknown, call: Call): string {
   if (!LatchkeyError.is(error)) return error instanceof Error ? error.message : String(error)
-  const advice =
-    error.code === 'login_required' && command !== 'login'
-      ? ` Run: latchkey login ${error.provider ?? ''}`
-      : ''
-  return `${error.message}${advice.trimEnd()}`
+  return `${error.message} ${advice(error, call) ?? ''}`.trimEnd()
+}
+
+/** What was called, as far as it could be read. */
+export interface Call {
+  readonly command: string
+  readonly profile?: string | undefined
+}
+
+/** Options of the library, as the command takes them. */
+const flags: ReadonlyMap<string | undefined, string> = new Map([
+  ['audience', '--audience <API>'],
+  ['clientId', '--client-id <id>'],
+  ['clientSecret', 'the variable <PROVIDER>_CLIENT_SECRET, or --providers'],
+  ['port', '--port <n>'],
+  ['profile', '--profile <name>'],
+  ['redirectUri', '--redirect-uri <uri>'],
+  ['scope', '--scope <a,b>'],
+  ['secret', 'the variable LATCHKEY_SECRET'],
+  ['timeoutSeconds', '--timeout <seconds>'],
+])
+
+/** The way out on the command line, where the library names one in a program. */
+function advice(error: LatchkeyError, { command, profile }: Call): string | undefined {
+  const { code, reason, provider = '<provider>' } = error
+  const login = `latchkey login ${provider}${profile === undefined ? '' : ` --profile ${profile}`}`
+  switch (code) {
+    case 'invalid_options':
+      if (reason === undefined) return undefined
+      return `Here that is ${flags.get(reason) ?? `--set ${reason}=<value>, or --providers`}.`
+    case 'login_required':
+    case 'insufficient_scope':
+      return command === 'login' ? undefined : `Run: ${login}`
+    case 'state_mismatch':
+      return 'It is the address of another sign-in: run latchkey login again, and paste what this one ends at.'
+    case 'not_supported':
+      return reason === 'deviceAuthorizationEndpoint' ? 'Or use --via loopback or --via console.' : undefined
+    case 'origin_not_allowed':
+      return `Here that is --set 'resourceOrigins=["https://api.example.com"]', or --providers.`
+    case 'store_unavailable':
+      return reason === 'folder' ? 'Say another folder: --folder <path>, or LATCHKEY_FOLDER.' : undefined
+    default:
+      return undefined
+  }
 }

@@ -4,3 +4,15 @@ export interface Finding {
   readonly level: 'ok' | 'warning' | 'problem'
   readonly text: string
 }
+
+export function ok(about: string, text: string): Finding {
+  return { about, level: 'ok', text }
+}
+
+export function warning(about: string, text: string): Finding {
+  return { about, level: 'warning', text }
+}
+
+export function problem(about: string, text: string): Finding {
+  return { about, level: 'problem', text }
+}

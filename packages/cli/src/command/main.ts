@@ -1,32 +1,43 @@
 #!/usr/bin/env node
+import { readFile } from 'node:fs/promises'
 import { printable, randomId } from '@latchkey/core/terminal'
 import { accounts, fetchUrl, login, logout, type Report, token } from './account-commands.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { doctor } from './doctor.ts'
-import { exitCodeOf, messageOf } from './failure.ts'
+import { type Call, exitCodeOf, messageOf, UsageError } from './failure.ts'
 import { commandUsage, usage } from './usage.ts'
 
-const commands: Readonly<Record<string, (args: Arguments) => Promise<Report | undefined>>> = {
-  login,
-  fetch: fetchUrl,
-  token,
-  accounts,
-  logout,
-  doctor,
-  keygen: async () => {
-    const secret = randomId(256)
-    return { json: { secret }, text: secret }
-  },
+const commands: ReadonlyMap<string, (args: Arguments) => Promise<Report | undefined>> = new Map([
+  ['login', login],
+  ['fetch', fetchUrl],
+  ['token', token],
+  ['accounts', accounts],
+  ['logout', logout],
+  ['doctor', doctor],
+  ['keygen', async () => keygen()],
+  ['version', version],
+])
+
+function keygen(): Report {
+  const secret = randomId(256)
+  return { json: { secret }, text: secret }
+}
+
+async function version(): Promise<Report> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(manifest) as { readonly version: string } // our own
+  return { json: { version }, text: version }
 }
 
 async function main(): Promise<void> {
   const argv = process.argv.slice(2)
-  const command = argv[0] ?? 'help'
+  let call: Call = { command: argv[0] ?? 'help' }
   try {
     const args = readArguments(argv)
-    const run = commands[args.command]
+    call = { command: args.command, profile: args.text('profile') }
+    const run = commands.get(args.command)
     if (args.isHelp || run === undefined) {
-      process.stdout.write(commandUsage[args.command] ?? usage)
+      process.stdout.write(commandUsage.get(args.command) ?? usage)
       return
     }
     const report = await run(args)
@@ -34,10 +45,14 @@ async function main(): Promise<void> {
     process.stdout.write(`${args.isJson ? JSON.stringify(report.json, undefined, 2) : report.text}\n`)
     process.exitCode = report.exitCode ?? 0
   } catch (error) {
-    process.stderr.write(`${printable(messageOf(error, command))}\n`)
+    process.stderr.write(`${printable(messageOf(error, call))}\n`)
     process.exitCode = exitCodeOf(error)
-    if (process.exitCode === 2) process.stderr.write(`\n${commandUsage[command] ?? usage}`)
+    if (error instanceof UsageError) process.stderr.write(`${moreHelp(error)}\n`)
   }
+}
+
+function moreHelp({ command }: UsageError): string {
+  return `latchkey ${command === undefined ? '' : `${command} `}--help says more.`
 }
 
 // A reader that has seen enough, such as `head`, is no failure.

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { ProviderPreset } from '@latchkey/core'
 import * as presets from '@latchkey/core/providers'
+import { closestName } from '@latchkey/core/terminal'
 import type { Arguments } from './arguments.ts'
-import { UsageError } from './failure.ts'
+import { UnreachableError, UsageError } from './failure.ts'
+import { causeOf } from './network-error.ts'
 
 type MakePreset = (options: Readonly<Record<string, unknown>>) => ProviderPreset
 
@@ -20,13 +22,18 @@ export const presetsByName: ReadonlyMap<string, MakePreset> = new Map(
  * @throws {UsageError}, {LatchkeyError} `invalid_options`
  */
 export async function presetOf(name: string | undefined, args: Arguments): Promise<ProviderPreset> {
-  const known = [...presetsByName.keys()].join(', ')
-  if (name === undefined) throw new UsageError(`Which provider? Known are ${known}.`)
+  const known = [...presetsByName.keys()]
+  const list = known.join(', ')
+  if (name === undefined) throw new UsageError(`Which provider? Known are ${list}.`, args.command)
   const make = presetsByName.get(name)
-  if (make === undefined)
+  if (make === undefined) {
+    const meant = closestName(name, known)
+    const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`
     throw new UsageError(
-      `There is no provider "${name}". Known are ${known}; oidc and oauth2 are any other, with --set.`,
+      `There is no provider "${name}".${hint} Known are ${list}; oidc and oauth2 are any other, with --set.`,
+      args.command,
     )
+  }
   const clientId = args.text('client-id')
   const settings = args.list('set').map(setting)
   const options = {
@@ -51,16 +58,33 @@ function setting(text: string): readonly [string, unknown] {
 async function fromFile(name: string, args: Arguments): Promise<Readonly<Record<string, unknown>>> {
   const place = args.text('providers') ?? process.env.LATCHKEY_PROVIDERS
   if (place === undefined || place === '') return {}
-  const all = json(await textAt(place), place) as Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  return all[name] ?? {}
+  const where = `--providers (or LATCHKEY_PROVIDERS): ${place}`
+  const all = new Map(Object.entries(objectIn(json(await textAt(place, where), where), where)))
+  return objectIn(all.get(name) ?? {}, `${where}: ${name}`)
 }
 
-async function textAt(place: string): Promise<string> {
-  if (!/^https?:/.test(place)) return readFile(place, 'utf8')
-  const { hostname } = new URL(place)
-  if (hostname !== '127.0.0.1' && hostname !== '[::1]')
+function objectIn(value: unknown, where: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return Object.fromEntries(Object.entries(value))
+  throw new UsageError(`${where} must be an object: { "spotify": { "clientId": "…" } }.`)
+}
+
+async function textAt(place: string, where: string): Promise<string> {
+  const url = /^https?:/.test(place) ? URL.parse(place) : undefined
+  if (url === undefined) {
+    return readFile(place, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new UsageError(`${where} cannot be read (${error.code}).`)
+    })
+  }
+  if (url === null || (url.hostname !== '127.0.0.1' && url.hostname !== '[::1]'))
     throw new UsageError('--providers takes a file, or an address of this machine: http://127.0.0.1:…')
-  return (await fetch(place)).text()
+  const reply = await fetch(url).catch((error: unknown) => {
+    throw new UnreachableError(
+      `${where} does not answer (${causeOf(error)}). Is "npx @latchkey/testing --port ${url.port}" running?`,
+    )
+  })
+  if (!reply.ok) throw new UsageError(`${where} answers ${reply.status}.`)
+  return reply.text()
 }
 
 function json(text: string, where: string): unknown {

@@ -1,4 +1,4 @@
-import type { Finding } from './finding.ts'
+import { type Finding, ok, problem, warning } from './finding.ts'
 
 const about = 'Redis'
 const pings = 20
@@ -10,14 +10,17 @@ interface RedisClient {
   ping(): Promise<string>
   info(section: string): Promise<string>
   disconnect(): void
-  on(event: 'error', listener: () => void): unknown
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
 }
 
 /** Whether a Redis can be reached, keeps what it is given, and how fast it is. */
 export async function checkRedis(url: string): Promise<readonly Finding[]> {
-  const redis = await clientOf(url)
-  if (redis === undefined)
-    return [{ about, level: 'warning', text: 'not checked: npm install ioredis, and run this again.' }]
+  // What connect() rejects with says less.
+  let fault: string | undefined
+  const redis = await clientOf(url, ({ code }) => {
+    fault ??= code
+  })
+  if (redis === undefined) return [warning(about, 'not checked: npm install ioredis, and run this again.')]
   try {
     await redis.connect()
     const latencies: number[] = []
@@ -30,27 +33,23 @@ export async function checkRedis(url: string): Promise<readonly Finding[]> {
       ['server', 'memory', 'persistence'].map((section) => redis.info(section)),
     )
     return [
-      { about, level: 'ok', text: `${field(server, 'redis_version') ?? 'some version'} answers` },
+      ok(about, `${field(server, 'redis_version') ?? 'some version'} answers`),
       latency(latencies),
       eviction(field(memory, 'maxmemory_policy'), field(memory, 'maxmemory')),
       keeping(field(persistence, 'aof_enabled'), field(persistence, 'rdb_last_save_time')),
     ]
-  } catch (error) {
-    // Its message may repeat the address, and a password in it.
-    const { code } = error as { readonly code?: string }
-    return [
-      {
-        about,
-        level: 'problem',
-        text: `cannot be used (${code ?? 'refused'}). Check address, password and network.`,
-      },
-    ]
+  } catch {
+    // No message is shown: it may repeat the address, and a password in it.
+    return [problem(about, `cannot be used (${fault ?? 'refused'}). Check address, password and network.`)]
   } finally {
     redis.disconnect()
   }
 }
 
-async function clientOf(url: string): Promise<RedisClient | undefined> {
+async function clientOf(
+  url: string,
+  onError: (error: NodeJS.ErrnoException) => void,
+): Promise<RedisClient | undefined> {
   try {
     const name = 'ioredis'
     const { Redis } = (await import(name)) as {
@@ -62,7 +61,7 @@ async function clientOf(url: string): Promise<RedisClient | undefined> {
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,
     })
-    redis.on('error', () => {})
+    redis.on('error', onError)
     return redis
   } catch {
     return undefined
@@ -72,34 +71,25 @@ async function clientOf(url: string): Promise<RedisClient | undefined> {
 function latency(values: readonly number[]): Finding {
   const median = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
   const text = `a round trip takes ${median.toFixed(1)} ms`
-  if (median <= slowMs) return { about, level: 'ok', text }
-  return {
-    about,
-    level: 'warning',
-    text: `${text}; each signed-in request waits for one. Bring Redis closer to the app.`,
-  }
+  if (median <= slowMs) return ok(about, text)
+  return warning(about, `${text}; each signed-in request waits for one. Bring Redis closer to the app.`)
 }
 
 function eviction(policy: string | undefined, limit: string | undefined): Finding {
   if (policy === undefined)
-    return { about, level: 'warning', text: 'does not tell its maxmemory-policy. It should be noeviction.' }
-  if (policy === 'noeviction') return { about, level: 'ok', text: 'maxmemory-policy is noeviction' }
-  const level = limit === '0' ? 'warning' : 'problem'
-  return {
-    about,
-    level,
-    text: `maxmemory-policy is ${policy}: sessions may vanish. Set it: redis-cli config set maxmemory-policy noeviction`,
-  }
+    return warning(about, 'does not tell its maxmemory-policy. It should be noeviction.')
+  if (policy === 'noeviction') return ok(about, 'maxmemory-policy is noeviction')
+  const text = `maxmemory-policy is ${policy}: sessions may vanish. Set it: redis-cli config set maxmemory-policy noeviction`
+  return limit === '0' ? warning(about, text) : problem(about, text)
 }
 
 function keeping(aof: string | undefined, lastSave: string | undefined): Finding {
-  if (aof === '1') return { about, level: 'ok', text: 'writes what it is given to disk (AOF)' }
-  if (lastSave === undefined) return { about, level: 'warning', text: 'does not tell how it persists.' }
-  return {
+  if (aof === '1') return ok(about, 'writes what it is given to disk (AOF)')
+  if (lastSave === undefined) return warning(about, 'does not tell how it persists.')
+  return warning(
     about,
-    level: 'warning',
-    text: 'has no append-only file: a restart forgets what came after the last snapshot, and signs people out. Set it: redis-cli config set appendonly yes',
-  }
+    'has no append-only file: a restart forgets what came after the last snapshot, and signs people out. Set it: redis-cli config set appendonly yes',
+  )
 }
 
 function field(info: string | undefined, name: string): string | undefined {

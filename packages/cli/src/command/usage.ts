@@ -9,7 +9,8 @@ export const usage = `latchkey <command> [options]
   doctor                  checks the set-up of an app, and says what to do
   keygen                  makes a value for LATCHKEY_SECRET
 
-latchkey <command> --help says more. Exit codes: 0 done, 1 failed, 2 used wrongly, 3 nobody is signed in, 4 try again later.
+latchkey <command> --help says more; latchkey --version. Exit codes: 0 done, 1 failed, 2 used wrongly, 3 nobody is signed in,
+4 try again later.
 `
 
 const account = `  --profile <name>      one of several accounts at a provider (default)
@@ -24,8 +25,10 @@ everybody on the machine. Without one the client is a public one, with PKCE. Wit
 `
 
 /** What `latchkey <command> --help` prints. */
-export const commandUsage: Readonly<Record<string, string>> = {
-  login: `latchkey login <provider> [options]
+export const commandUsage: ReadonlyMap<string, string> = new Map([
+  [
+    'login',
+    `latchkey login <provider> [options]
 
   --via <way>           loopback: your browser comes back by itself (default); device: with a code, on any device;
                         console: in any browser, and you paste the address that it ends at
@@ -41,7 +44,10 @@ ${account}
 ${secrets}
   latchkey login spotify --client-id 1234 --scope user-top-read
 `,
-  fetch: `latchkey fetch <provider> <url> [options]
+  ],
+  [
+    'fetch',
+    `latchkey fetch <provider> <url> [options]
 
   --method <method>     (GET, or POST with --data)
   --header <name:value> may be repeated
@@ -51,19 +57,31 @@ The token goes to the provider's own API alone. Exit code 1 for an answer of 400
 
   latchkey fetch spotify https://api.spotify.com/v1/me
 `,
-  token: `latchkey token <provider> [options]
+  ],
+  [
+    'token',
+    `latchkey token <provider> [options]
 
   --print               writes the access token to stdout, and nothing else
   --min-ttl <seconds>   refreshes it where less is left
 ${account}
   curl -H "Authorization: Bearer $(latchkey token spotify --print)" https://api.spotify.com/v1/me
 `,
-  accounts: `latchkey accounts [--json] [--folder <path>]
+  ],
+  [
+    'accounts',
+    `latchkey accounts [--json] [--folder <path>]
 `,
-  logout: `latchkey logout <provider> [options]
+  ],
+  [
+    'logout',
+    `latchkey logout <provider> [options]
 
 ${account}`,
-  doctor: `latchkey doctor [<provider> …] [options]
+  ],
+  [
+    'doctor',
+    `latchkey doctor [<provider> …] [options]
 
   --base-url <url>      of the app; or the variable LATCHKEY_BASE_URL
   --app <url>           asks a running app which redirect URIs it uses
@@ -74,8 +92,12 @@ persistence, latency). Exit code 1 when something must be done.
 
   latchkey doctor spotify google --base-url https://app.example
 `,
-  keygen: `latchkey keygen
+  ],
+  [
+    'keygen',
+    `latchkey keygen
 
 Prints 32 random bytes as text, for LATCHKEY_SECRET: latchkey keygen > secret.txt
 `,
-}
+  ],
+])

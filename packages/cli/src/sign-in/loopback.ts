@@ -58,7 +58,7 @@ export class LoopbackReceiver {
    * @throws {LatchkeyError} `invalid_options`: the port, or every one of the range, is taken.
    */
   static async listen(options: LoopbackOptions): Promise<LoopbackReceiver> {
-    const receiver = new LoopbackReceiver(checked(options))
+    const receiver = new LoopbackReceiver(checkedLoopback(options))
     const { port = 0 } = options
     const [from, to] = typeof port === 'number' ? [port, port] : port
     for (let candidate = from; candidate <= to; candidate += 1) {
@@ -111,7 +111,9 @@ export class LoopbackReceiver {
   async #bind(port: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => {
-        if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false)
+        if (error.code === 'EADDRINUSE') resolve(false)
+        else if (error.code === 'EACCES')
+          reject(invalid('port', `must not be ${port}, which this user may not listen at.`))
         else reject(error)
       }
       this.#server.once('error', fail)
@@ -174,7 +176,8 @@ function refuse(res: ServerResponse, status: 400 | 404 | 405): void {
   res.writeHead(status, { ...headers, connection: 'close' }).end(body)
 }
 
-function checked(options: LoopbackOptions): LoopbackOptions {
+/** @throws {LatchkeyError} `invalid_options` that names the option and the fix */
+export function checkedLoopback(options: LoopbackOptions): LoopbackOptions {
   const { host = '127.0.0.1', port = 0, path = '/callback' } = options
   if (host !== '127.0.0.1' && host !== '[::1]')
     throw invalid(

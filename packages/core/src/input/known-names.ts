@@ -33,7 +33,8 @@ export function requireKnownName(where: string, name: string, known: readonly st
   )
 }
 
-function closestName(name: string, known: readonly string[]): string | undefined {
+/** The known name that was probably meant. */
+export function closestName(name: string, known: readonly string[]): string | undefined {
   const lower = name.toLowerCase()
   const ranked = known
     .map((each) => ({ each, edits: editsBetween(lower, each.toLowerCase()) }))

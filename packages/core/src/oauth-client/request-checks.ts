@@ -18,7 +18,10 @@ export function requestedScope(
 ): readonly string[] {
   if (scope === undefined) return otherwise
   if (isTextList(scope) && scope.every((name) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name))) return scope
-  throw invalidOption("scope must be a list with one scope in each entry: ['a', 'b']; [] asks for none.")
+  throw invalidOption(
+    "scope must be a list with one scope in each entry: ['a', 'b']; [] asks for none.",
+    'scope',
+  )
 }
 
 /**
@@ -41,16 +44,20 @@ export function tokenParams(params: RequestParams | undefined): RequestParams {
  */
 export function checkRedirectUri(provider: Provider, redirectUri: string): void {
   if (typeof redirectUri !== 'string' || !URL.canParse(redirectUri)) {
-    throw invalidOption('redirectUri must be an absolute URL, the one that is registered at the server.')
+    throw invalidOption(
+      'redirectUri must be an absolute URL, the one that is registered at the server.',
+      'redirectUri',
+    )
   }
   const { protocol, hostname, hash } = new URL(redirectUri)
-  if (hash !== '') throw invalidOption('redirectUri must have no # (RFC 6749 section 3.1.2).')
+  if (hash !== '') throw invalidOption('redirectUri must have no # (RFC 6749 section 3.1.2).', 'redirectUri')
   if (protocol === 'http:' && hostname !== 'localhost' && !isLoopbackLiteral(hostname)) {
-    throw invalidOption('redirectUri must be https; http only on 127.0.0.1 or [::1].')
+    throw invalidOption('redirectUri must be https; http only on 127.0.0.1 or [::1].', 'redirectUri')
   }
   if (acceptsRedirectUri(provider, redirectUri)) return
   throw invalidOption(
     `${provider.name} wants a redirectUri with https, or http on 127.0.0.1 or [::1], and never localhost.`,
+    'redirectUri',
   )
 }
 

@@ -8,11 +8,16 @@ export const oldestNode = '22.19'
  * @param version like `process.versions.node`.
  */
 export function warnOfOldNode(version: string, log: Logger): void {
-  if (!isOlder(version, oldestNode)) return
+  if (!isOldNode(version)) return
   log.warn(
     { event: 'options.node_version', version },
     `Latchkey needs Node ${oldestNode} or newer, and this is ${version}. Upgrade Node.`,
   )
+}
+
+/** True for a version like `process.versions.node` that Latchkey is not tested on. */
+export function isOldNode(version: string): boolean {
+  return isOlder(version, oldestNode)
 }
 
 function isOlder(version: string, than: string): boolean {

@@ -68,6 +68,6 @@ function noEndpoint({ id }: Provider): LatchkeyError {
   return new LatchkeyError(
     'not_supported',
     `${id}: nothing says where devices sign in. Set deviceAuthorizationEndpoint, if the server has one.`,
-    { provider: id },
+    { provider: id, reason: 'deviceAuthorizationEndpoint' },
   )
 }
