@@ -43,3 +43,26 @@ describe.each(readmes)('%s', (file) => {
     expect(called.filter((name) => notExported.has(name) && !methods.has(name))).toEqual([])
   })
 })
+
+/** What only one of the two adapters exports, and why. */
+const alone: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '@latchkey/express': {
+    SessionData: 'apps add to it; with Fastify they add to the Session that Fastify declares',
+  },
+  '@latchkey/fastify': {
+    default: 'what autoload takes',
+    PluginOptions: 'what autoload gives to it',
+    RegisterOptions: 'what app.register() takes beside the plugin',
+    LoginHook: 'what requireLogin() returns; with Express it is a RequestHandler',
+    ErrorHandler: 'what errorHandler is; with Express it is an ErrorRequestHandler',
+  },
+}
+
+describe.each(Object.entries(alone))('%s', (name, own) => {
+  it('exports what the other adapter does, and else only what is listed', () => {
+    const other = Object.keys(alone).filter((one) => one !== name)
+    const shared = new Set(other.flatMap((one) => [...exportedNames(sourceOf(one))]))
+    const names = [...exportedNames(sourceOf(name))].filter((one) => !shared.has(one))
+    expect(names.sort()).toEqual(Object.keys(own).sort())
+  })
+})
