@@ -6,7 +6,8 @@ import { fail, root } from './workspace.mjs'
 const introduction = `# Results
 
 Measured figures, each with what is needed to get it again: commit, versions, machine, command. Where something is lost,
-the number stands here. Concurrency figures are counts out of so many, never percentages.
+the number stands here. Concurrency figures are counts out of so many, never percentages. \`case 12\` is row 12 of the
+[list of cases](CASES.md).
 
 This page is made by \`npm run results\` from the files in [results](results) and, for speed, in \`test/bench/results\`, which the
 commands below write.

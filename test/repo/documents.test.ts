@@ -35,6 +35,7 @@ describe('the README of @latchkey/express', () => {
   it.each([
     ['option', 'packages/core/src/options.ts', /NamesOf<LatchkeyOptions> = \{(.*?)\n\}/s],
     ['error code', 'packages/core/src/errors.ts', /statusOfCode = \{(.*?)\n\}/s],
+    ['reason of login_required', 'packages/core/src/errors.ts', /type LoginRequiredReason =\n(.*?)\n\n/s],
     ['event', 'packages/core/src/events.ts', /NamesOf<LatchkeyEvents> = \{(.*?)\n\}/s],
     ['member of auth', 'packages/core/src/adapter/app-members.ts', /appMembers = \[(.*?)\n\]/s],
     ['member of req.oauth', 'packages/core/src/request-oauth.ts', /interface RequestAccess[^{]*\{(.*?)\n\}/s],
@@ -46,7 +47,9 @@ describe('the README of @latchkey/express', () => {
     ['member of ApiAccess', 'packages/core/src/fetch/api-access.ts', /interface ApiAccess \{(.*?)\n\}/s],
   ])('names every %s', (_, file, list) => {
     const [, inside = ''] = list.exec(read(file)) ?? []
-    const names = [...inside.matchAll(/^ {2}(?:readonly )?'?(\w+)'?[:,]/gm)].map(([, name = '']) => name)
+    const names = [...inside.matchAll(/^ {2}(?:readonly |\| )?'?(\w+)'?(?:[:,]|$)/gm)].map(
+      ([, name = '']) => name,
+    )
     expect(names.length).toBeGreaterThan(2)
     expect(names.filter((name) => !new RegExp(`[\`.]${name}\\b`).test(readme))).toEqual([])
   })

@@ -30,6 +30,14 @@ const restricted: Readonly<Record<string, readonly string[]>> = {
   undici: ['transport', 'fetch'],
 }
 
+/** The entries of our packages that a package may import. */
+const mayImportOfOurs: Readonly<Record<string, readonly string[]>> = {
+  express: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/providers'],
+  fastify: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/providers'],
+  redis: ['@latchkey/core'],
+  cli: ['@latchkey/core', '@latchkey/core/providers', '@latchkey/core/terminal'],
+}
+
 const core = 'packages/core'
 
 describe("core's layers", () => {
@@ -92,10 +100,10 @@ describe('between packages', () => {
     expect(imports.filter((specifier) => specifier.startsWith('@latchkey/'))).toEqual([])
   })
 
-  it('lets an adapter import only core and its adapter entry', () => {
-    const imports = sourceFiles('packages/express').flatMap(importsOf)
+  it.each(Object.entries(mayImportOfOurs))('lets %s import nothing else of ours than %j', (name, allowed) => {
+    const imports = sourceFiles(`packages/${name}`).flatMap(importsOf)
     const ours = new Set(imports.filter((specifier) => specifier.startsWith('@latchkey/')))
-    expect([...ours].filter((specifier) => !adapterMayImport.has(specifier))).toEqual([])
+    expect([...ours].filter((specifier) => !allowed.includes(specifier))).toEqual([])
   })
 })
 
@@ -103,8 +111,6 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
-
-const adapterMayImport = new Set(['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/providers'])
 
 /** The folder or top-level file of core that a file belongs to. */
 function unitOf(file: string): string {

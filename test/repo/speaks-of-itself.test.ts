@@ -10,6 +10,9 @@ const foreign: Readonly<Record<string, RegExp>> = {
   'the host of a package registry': new RegExp(
     ['registry\\.np' + 'mjs', 'registry\\.yar' + 'npkg', 'deb\\.deb' + 'ian'].join('|'),
   ),
+  'the name of a document that is elsewhere': new RegExp(
+    `\\b(?:${['DES' + 'IGN', 'PROVI' + 'DERS', 'THR' + 'EATS'].join('|')})\\b`,
+  ),
 }
 
 const files = filesBelow('.').filter((file) => !/\.(tgz|png|ico|tsbuildinfo)$/.test(file))

@@ -15,7 +15,7 @@ describe('source files', () => {
 
   it('are named after one concept, in kebab-case', () => {
     const names = typescript.filter(
-      (file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fixture|config))?\.ts$/.test(basename(file)),
+      (file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fixture|config|d))?\.ts$/.test(basename(file)),
     )
     expect(names).toEqual([])
   })

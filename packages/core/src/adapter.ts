@@ -6,7 +6,8 @@ export { Exchange } from './adapter/exchange.ts'
 export { Exchanges } from './adapter/exchanges.ts'
 export { LazySession } from './adapter/lazy-session.ts'
 export { Lifecycle } from './adapter/lifecycle.ts'
-export type { Reply } from './flows/http.ts'
+export type { PlainRequest, Reply } from './flows/http.ts'
+export { type ResponseHeaders, sharedCacheHeaders } from './flows/shared-caches.ts'
 export { type Carrying, carry } from './latchkey/carry.ts'
 export {
   type AppSessionParts,

@@ -5,7 +5,7 @@ import type { Application, Request, RequestHandler } from 'express'
 const sessionMiddleware = new Set(['session', '_cookieSession'])
 
 /** What {@link Mounting} works with. */
-export interface MountingParts {
+interface MountingParts {
   /** Paths that Latchkey answers. */
   readonly paths: readonly string[]
   /** Whether Latchkey provides `req.session`. */

@@ -10,6 +10,7 @@ export {
   type AuthorizationUrlRequest,
   type ButtonsOptions,
   type ClientCredentialsRequest,
+  type Clock,
   type CreatedSession,
   type DeviceAuthorization,
   type DeviceAuthorizationRequest,
@@ -23,6 +24,7 @@ export {
   LatchkeyError,
   type LatchkeyEvents,
   type LatchkeyOptions,
+  type LogFields,
   type Logger,
   type LoginDetails,
   type LoginOptions,
@@ -34,6 +36,7 @@ export {
   type NewSession,
   OAuthClient,
   type OAuthClientOptions,
+  type OAuthErrorFields,
   type PendingAuthorization,
   type Profile,
   type Provider,
@@ -55,11 +58,21 @@ export {
   type Tokens,
   type TokenTypeHint,
   type TypedEmitter,
+  type UnverifiedJwt,
   type User,
   type UserAccess,
 } from '@latchkey/core'
 // Presets: each is named once, where it is listed.
 export * from '@latchkey/core/providers'
 export type { Register, RegisteredId } from './augment.ts'
-// biome-ignore lint/style/noDefaultExport: what autoload takes
-export { type Latchkey, type LoginRequest, latchkey, latchkeyPlugin as default } from './plugin.ts'
+export {
+  type ErrorHandler,
+  type Latchkey,
+  type LoginHook,
+  type LoginRequest,
+  latchkey,
+  // biome-ignore lint/style/noDefaultExport: what autoload takes
+  latchkeyPlugin as default,
+  type PluginOptions,
+  type RegisterOptions,
+} from './plugin.ts'

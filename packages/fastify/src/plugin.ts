@@ -82,7 +82,8 @@ export function latchkey<Id extends string>(options: LatchkeyOptions<Id, LoginRe
   return auth
 }
 
-type PluginOptions = LatchkeyOptions<string, LoginRequest> & RegisterOptions
+/** Options of the plugin that autoload takes: those of {@link latchkey}, and those of `app.register()`. */
+export type PluginOptions = LatchkeyOptions<string, LoginRequest> & RegisterOptions
 
 const pluginOfOptions: FastifyPluginAsync<PluginOptions> = async (app, { prefix, ...options }) => {
   await app.register(latchkey(options), prefix === undefined ? {} : { prefix })

@@ -5,7 +5,7 @@ export interface AppSessionData {
 }
 
 /** What both libraries store of a cookie. */
-export interface StoredCookie {
+interface StoredCookie {
   /** ISO 8601. */
   expires?: unknown
   /** Milliseconds. */

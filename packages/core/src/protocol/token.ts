@@ -32,7 +32,7 @@ export interface AnsweredError {
   readonly status?: number
 }
 
-/** What a token answer means, decided from its body (DESIGN: token set / dead / refused / client fault / retry). */
+/** What a token answer means, decided from its body. */
 export type TokenAnswer =
   | { readonly kind: 'token_set'; readonly tokens: TokenSet; readonly raw: Readonly<Record<string, unknown>> }
   /** The refresh token is dead: the preset's `deadRefresh`. At a code exchange: the code was refused. */

@@ -22,7 +22,7 @@ function refusal(make: () => unknown): LatchkeyError {
 }
 
 describe('presets', () => {
-  it('spotify is what PROVIDERS says', () => {
+  it('spotify has its quirks, and one origin for its API', () => {
     expect(spotify()).toMatchObject({
       id: 'spotify',
       clientAuth: { method: 'client_secret_basic' },
@@ -38,7 +38,7 @@ describe('presets', () => {
     expect(spotify().revocationEndpoint).toBeUndefined()
   })
 
-  it('exbo is what PROVIDERS says', () => {
+  it('exbo has its quirks, and two origins for its API', () => {
     expect(exbo()).toMatchObject({
       id: 'exbo',
       clientAuth: { method: 'client_secret_post' },
