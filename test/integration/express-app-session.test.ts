@@ -282,6 +282,26 @@ describe('req.session at sign-in and sign-out', () => {
     expect(await json(copy.get(`${origin}/read`))).toEqual({})
   })
 
+  it('is there in onLogin, which may take over what its visitor has gathered', async () => {
+    const seen: unknown[] = []
+    const { origin, newBrowser } = await startCounting({
+      onLogin: (_login, req) => {
+        const { session } = req as unknown as { readonly session: Record<string, unknown> }
+        seen.push(JSON.parse(JSON.stringify(data({ session }))))
+        session.basket = [session.basket ?? 'nothing', 'welcome']
+        return undefined
+      },
+    })
+    const browser = newBrowser()
+    await browser.get(`${origin}/put?basket=apple&theme=dark`)
+    await browser.signIn(`${origin}/login/example`, { as: 'Ada' })
+    expect(seen).toEqual([{ basket: 'apple', theme: 'dark' }])
+    expect(await json(browser.get(`${origin}/read`))).toEqual({ basket: ['apple', 'welcome'] })
+    const stranger = newBrowser()
+    await stranger.signIn(`${origin}/login/example`, { as: 'Grace' })
+    expect(seen[1]).toEqual({})
+  })
+
   it('costs nothing at sign-in and sign-out when there is none', async () => {
     const harness = await startCounting()
     const browser = await harness.signedIn()

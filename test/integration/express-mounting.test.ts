@@ -1,6 +1,7 @@
 import { type LatchkeyOptions, type Logger, latchkey, oauth2, type RequestOAuth } from '@latchkey/express'
 import express, { type ErrorRequestHandler, type Express } from 'express'
 import session from 'express-session'
+import Fastify from 'fastify'
 import request from 'supertest'
 import { expect, describe as group, it, vi } from 'vitest'
 
@@ -144,6 +145,15 @@ group('app.use(auth)', () => {
     expect(await answerTo('/staff', ofCustomer)).toBe(401)
     expect(await answerTo('/staff', `${ofCustomer}; ${ofStaff}`)).toBe('bob')
     expect(await answerTo('/customers', `${ofCustomer}; ${ofStaff}`)).toBe('ada')
+  })
+
+  it('says what it is where Fastify registers it, or where it was not called', async () => {
+    const { auth } = setUp()
+    const fastify = Fastify()
+    const registered = async (): Promise<void> => void (await fastify.register(auth as never))
+    await expect(registered()).rejects.toThrow(/Import latchkey from @latchkey\/fastify/)
+    const app = express().use(latchkey as unknown as express.RequestHandler)
+    expect((await request(reportErrors(app)).get('/')).body.message).toContain('Write app.use(latchkey(')
   })
 
   it('refuses Express 4 at the first request and says why', async () => {

@@ -95,6 +95,10 @@ describe('the option baseUrl', () => {
 })
 
 describe('the option secret', () => {
+  it('is no empty list', () => {
+    expect(fault({ secret: [] })).toContain('secret is an empty list')
+  })
+
   it.each([
     ['short', 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d', 'shorter than 32 bytes'],
     ['empty', '', 'shorter'],
@@ -170,6 +174,15 @@ describe('the option providers', () => {
   it('names option and variable of what is missing', () => {
     expect(fault({ providers: [spotify()] })).toMatch(/clientId.*SPOTIFY_CLIENT_ID/)
     expect(fault({ providers: [spotify({ clientId: 'a' })] })).toMatch(/clientSecret.*SPOTIFY_CLIENT_SECRET/)
+  })
+
+  it('names all that is missing at once', () => {
+    const message = fault({ providers: [spotify(), configured, spotify({ id: 'other', clientSecret: 'b' })] })
+    expect(message).toBe(
+      'spotify: clientId and clientSecret are missing. Pass the options, or set the environment variables ' +
+        'SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET.\n' +
+        'other: clientId is missing. Pass the option clientId, or set the environment variable OTHER_CLIENT_ID.',
+    )
   })
 
   it('refuses two of one id', () => {

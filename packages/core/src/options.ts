@@ -140,6 +140,8 @@ export function settingsOf<Req>(options: LatchkeyOptions<string, Req>, environme
   }
   const clientSecrets = providers.flatMap(({ clientSecret }) => clientSecret ?? [])
   const configuredSecrets = textsOf('secret', options.secret, environment.LATCHKEY_SECRET)
+  if (configuredSecrets.length === 0 && options.secret !== undefined)
+    throw invalidOption('The option secret is an empty list. Leave it out, or put at least one into it.')
   const own = secrets(configuredSecrets, { isProduction, log }, clientSecrets)
   const sessions = sessionSettings(options.signIn ?? {}, addresses)
   return {
@@ -169,6 +171,9 @@ function checkShape<Req>(options: LatchkeyOptions<string, Req>): void {
       `latchkey() takes its options as one object, but got ${kindOf(options)}. Write ${example}.`,
     )
   }
+  const mount = mountOf(options)
+  if (mount !== undefined)
+    throw invalidOption(`latchkey was mounted without being called. Write ${mount}(latchkey({ … })).`)
   requireKnownKeys<LatchkeyOptions>('latchkey()', options, names)
   const empty = Object.entries(options).find(([name, value]) => value === null && name !== 'providers')
   if (empty !== undefined) {
@@ -180,6 +185,12 @@ function checkShape<Req>(options: LatchkeyOptions<string, Req>): void {
   const { keepAccounts }: { readonly keepAccounts?: unknown } = options
   if (keepAccounts === undefined || typeof keepAccounts === 'boolean') return
   throw invalidOption(`The option keepAccounts must be true or false, not ${kindOf(keepAccounts)}.`)
+}
+
+/** What hands a function what it took for a plugin: a request of Express, or an app of Fastify. */
+function mountOf(options: object): 'app.use' | 'app.register' | undefined {
+  if ('httpVersion' in options) return 'app.use'
+  return 'addHook' in options ? 'app.register' : undefined
 }
 
 function requireFunction(option: string, value: unknown, shape: string): void {

@@ -11,7 +11,7 @@ import {
 import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { AppSession } from './app-session.ts'
 import { ExpressExchange } from './exchange.ts'
-import { Mounting } from './mounting.ts'
+import { Mounting, registeredInFastify } from './mounting.ts'
 
 /** The request of a sign-in, as `onLogin` gets it: `oauth` says who was signed in before. */
 export type LoginRequest = Omit<Request, 'oauth'> & { readonly oauth: RequestOAuth }
@@ -76,6 +76,7 @@ class ExpressAdapter<Id extends string> {
 
   /** Answers a request, or opens it and hands it on to the app. */
   handle(req: Request, res: Response, next: NextFunction, self: RequestHandler): Promise<void> {
+    if ('addHook' in req) return Promise.resolve(next(registeredInFastify()))
     this.#mounting.check(req, self)
     return this.#lifecycle.handle(this.#exchanges.of(req, res)).then((isAnswered) => {
       if (!isAnswered) next()

@@ -57,6 +57,14 @@ export class Mounting {
   }
 }
 
+/** What Fastify hands a plugin is no request. */
+export function registeredInFastify(): LatchkeyError {
+  return new LatchkeyError(
+    'not_supported',
+    'app.register() got Latchkey for Express. Import latchkey from @latchkey/fastify, which takes the same options.',
+  )
+}
+
 function requireExpress5(app: Application): void {
   if (!('lazyrouter' in app)) return // a method that Express 5 no longer has
   throw new LatchkeyError(

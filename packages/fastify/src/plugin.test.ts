@@ -221,6 +221,23 @@ describe('the scope that it is registered in', () => {
     await expect(registered()).rejects.toThrow("routes: { prefix: '/members' }")
   })
 
+  it('is refused a second time in one scope, and where its routes are taken', async () => {
+    const app = newApp()
+    await app.register(latchkey(options()))
+    const twice = async (): Promise<void> => void (await app.register(latchkey(options())))
+    await expect(twice()).rejects.toThrow(/route \/login already\. Register Latchkey once/)
+    const other = newApp()
+    other.get('/logout', () => 'mine')
+    const taken = async (): Promise<void> => void (await other.register(latchkey(options())))
+    await expect(taken()).rejects.toThrow(/route \/logout already/)
+  })
+
+  it('says what it is where Express mounts it, or where it was not called', async () => {
+    const auth = latchkey(options()) as unknown as (req: object, res: object) => Promise<void>
+    await expect(auth({ url: '/' }, {})).rejects.toThrow(/Import latchkey from @latchkey\/express/)
+    expect(() => latchkey(newApp() as never)).toThrow(/Write app\.register\(latchkey\(/)
+  })
+
   it('keeps its body parsers, and its own routes need none', async () => {
     const app = newApp()
     await app.register(latchkey(options()))

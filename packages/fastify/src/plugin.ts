@@ -21,7 +21,7 @@ import type {
 import fastifyPlugin from 'fastify-plugin'
 import { AppSession } from './app-session.ts'
 import { FastifyExchange } from './exchange.ts'
-import { scopedPaths } from './mounting.ts'
+import { requireFastify, requireFreeRoutes, scopedPaths } from './mounting.ts'
 import type { SessionView } from './session-view.ts'
 
 /** A hook for `onRequest` or `preHandler`. */
@@ -129,9 +129,11 @@ class FastifyAdapter<Id extends string> {
   }
 
   async register(app: FastifyInstance, { prefix }: RegisterOptions, auth: Latchkey<Id>): Promise<void> {
+    requireFastify(app)
     const { paths, pathPrefixes } = this.#core
     const patterns = [...new Set(paths), ...pathPrefixes.map((one) => `${one}*`)]
     const urls = scopedPaths(patterns, app.prefix, prefix)
+    requireFreeRoutes(app, urls)
     const { key } = this.#exchanges
     if (!app.hasRequestDecorator(key)) app.decorateRequest(key, null)
     if (!app.hasRequestDecorator('oauth')) app.decorateRequest('oauth')

@@ -16,6 +16,8 @@ export abstract class Exchange implements PlainRequest, AnswerPrivacy {
   isWatched = false
   /** The app's own session, where it is ours. */
   session: LazySession<object> | undefined
+  /** Begins that session. Resolves when it is read. */
+  beginSession: (() => Promise<void> | undefined) | undefined
 
   /** The framework's own request. */
   abstract readonly native: object
@@ -39,8 +41,14 @@ export abstract class Exchange implements PlainRequest, AnswerPrivacy {
     return bodyText(this.rawRequest, this.parsedBody, maxBytes)
   }
 
+  /** From now on this is the `oauth` of the request. */
   attach(oauth: object): void {
     this.oauth = oauth
     this.expose(oauth)
+  }
+
+  async ready(oauth: object): Promise<void> {
+    this.attach(oauth)
+    await this.beginSession?.()
   }
 }

@@ -21,7 +21,7 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
 
   /** Answers a request to one of our own paths; false for every other, whose answer is the app's. */
   async route(exchange: Kept): Promise<boolean> {
-    const routed = this.#core.route(exchange)
+    const routed = this.#route(exchange)
     return routed !== undefined && this.#answerIfOurs(exchange, await routed)
   }
 
@@ -47,7 +47,7 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
   async handle(exchange: Kept): Promise<boolean> {
     if (exchange.isOpened) return false
     guardSharedCaches(exchange.rawResponse, exchange)
-    const routed = this.#core.route(exchange)
+    const routed = this.#route(exchange)
     if (routed !== undefined && (await this.#answerIfOurs(exchange, await routed))) return true
     await this.open(exchange)
     return false
@@ -70,6 +70,12 @@ export class Lifecycle<Id extends string, Kept extends Exchange> {
   async answerError(error: unknown, exchange: Kept): Promise<boolean> {
     if (exchange.isAnswered) return false
     return this.#answerIfOurs(exchange, await this.#core.errorReply(error, exchange, exchange.oauth))
+  }
+
+  #route(exchange: Kept): Promise<Reply | undefined> | undefined {
+    const sessions = this.#appSessions
+    if (sessions !== undefined) exchange.beginSession = () => sessions.attach(exchange)
+    return this.#core.route(exchange)
   }
 
   async #answerIfOurs(exchange: Kept, reply: Reply | undefined): Promise<boolean> {

@@ -47,7 +47,7 @@ describe('Flows.createSession', () => {
           url: '/',
           headers: {},
           native: undefined,
-          attach: () => {},
+          ready: async () => {},
           readBody: async () => '',
         },
         session,

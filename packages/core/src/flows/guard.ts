@@ -61,7 +61,7 @@ function loginRequired(
 ): LatchkeyError {
   const { provider, scope, accountId } = details
   const message =
-    'This page needs a signed-in user. Send the browser to the login: app.use(auth.errorHandler) does.'
+    'This page needs a signed-in user. Let auth.errorHandler answer such errors: it sends the browser to the login.'
   return new LatchkeyError('login_required', message, {
     reason,
     ...(provider === undefined ? {} : { provider }),

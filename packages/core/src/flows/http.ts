@@ -9,8 +9,8 @@ export interface PlainRequest {
   readBody(maxBytes: number): Promise<string>
   /** The framework's own request, for the app's callbacks. */
   readonly native?: unknown
-  /** Puts a `req.oauth` on the framework's own request. */
-  attach?(oauth: object): void
+  /** Readies the framework's own request for the app's callbacks: with this `req.oauth`, and the app's own session. */
+  ready?(oauth: object): Promise<void>
 }
 
 /** An answer of core's. Adapters write it as it is. */

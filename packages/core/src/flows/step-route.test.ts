@@ -75,7 +75,7 @@ describe('GET /login/:provider/link', () => {
       url: '/login/other/link',
       headers: { ...ownForm, cookie: browser.cookie },
       native: undefined,
-      attach: () => {},
+      ready: async () => {},
       readBody: async () => '',
     })
     expect([reply.status, reply.headers.allow]).toEqual([405, 'GET, POST'])
@@ -173,7 +173,7 @@ const bare = {
   method: 'GET',
   headers: navigation,
   native: undefined,
-  attach: () => {},
+  ready: async () => {},
   readBody: async () => '',
 }
 

@@ -90,7 +90,7 @@ class OpenedParts implements RequestOAuthParts {
 export function onLoginOf({ onLogin }: Settings, parts: () => Parts): OnLogin | undefined {
   if (onLogin === undefined) return undefined
   return async (login, request, session) => {
-    request.attach?.(oauthOf(parts(), { request, outcome: { session }, answer: answersNothing }))
+    await request.ready?.(oauthOf(parts(), { request, outcome: { session }, answer: answersNothing }))
     const userId = await onLogin(login, request.native)
     if (userId === undefined || userId === null) return undefined
     requireUserId('The option onLogin returned a user id that cannot be used', userId)

@@ -1,3 +1,4 @@
+import { LatchkeyError } from '../errors.ts'
 import { isOptionsObject, kindOf } from '../input/kind-of.ts'
 import type { Logger } from '../log.ts'
 import type { Provider, ProviderPreset } from '../protocol/provider.ts'
@@ -11,13 +12,30 @@ export function completeProviders(
   environment: Environment,
 ): readonly Provider[] {
   checkPresets(presets)
-  const providers = presets.map((preset) => resolveClient(preset, environment))
+  const providers = resolvedAll(presets, environment)
   const ids = providers.map(({ id }) => id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice === undefined) return providers
   throw invalidOption(
     `Two providers have the id "${twice}". Give one of them its own: { id: '${twice}-2', … }.`,
   )
+}
+
+/** What is missing of several is said at once, so that nobody has to start as often as there are variables. */
+function resolvedAll(presets: readonly ProviderPreset[], environment: Environment): readonly Provider[] {
+  const providers: Provider[] = []
+  const faults: LatchkeyError[] = []
+  for (const preset of presets) {
+    try {
+      providers.push(resolveClient(preset, environment))
+    } catch (error) {
+      if (!LatchkeyError.is(error)) throw error
+      faults.push(error)
+    }
+  }
+  const [first, ...others] = faults
+  if (first === undefined) return providers
+  throw others.length === 0 ? first : invalidOption(faults.map(({ message }) => message).join('\n'))
 }
 
 const example = 'providers: [spotify()]'

@@ -18,8 +18,10 @@ export function preset<DefaultId extends string, KnownScope extends string = nev
   id: DefaultId,
   data: PresetData,
 ): Preset<DefaultId, KnownScope> {
-  return (options = {}) => {
+  const make: Preset<DefaultId, KnownScope> = (options = {}) => {
     checkPresetOptions(id, options, {})
     return defineProvider(options.id ?? (id as never), data, options) // without an id, Id is its default
   }
+  // Who passes the function instead of calling it is told its name.
+  return Object.defineProperty(make, 'name', { value: id })
 }

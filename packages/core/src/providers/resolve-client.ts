@@ -18,11 +18,12 @@ export function resolveClient<Id extends string>(
   const variables = credentialVariables(provider.id)
   const clientId = provider.clientId || env[variables.clientId]
   const clientSecret = provider.clientSecret || env[variables.clientSecret]
-  if (!clientId) throw missing(provider.id, 'clientId', variables.clientId)
   const methods = [provider.clientAuth, provider.revocationClientAuth]
-  if (!clientSecret && methods.some(needsSecret)) {
-    throw missing(provider.id, 'clientSecret', variables.clientSecret)
-  }
+  const missing = [
+    ...(clientId ? [] : (['clientId'] as const)),
+    ...(clientSecret || !methods.some(needsSecret) ? [] : (['clientSecret'] as const)),
+  ]
+  if (!clientId || missing.length > 0) throw missingCredentials(provider.id, missing)
   const resolved = { ...provider, clientId, ...(clientSecret ? { clientSecret } : {}) }
   validateProvider(resolved)
   return Object.freeze(resolved)
@@ -33,10 +34,17 @@ function needsSecret(auth: ClientAuth | undefined): boolean {
   return auth.clientSecret === undefined
 }
 
-function missing(provider: string, option: string, variable: string): LatchkeyError {
-  return new LatchkeyError(
-    'invalid_options',
-    `${provider}: ${option} is missing. Pass the option ${option}, or set the environment variable ${variable}.`,
-    { provider, reason: option },
-  )
+function missingCredentials(
+  provider: string,
+  options: readonly (keyof ReturnType<typeof credentialVariables>)[],
+): LatchkeyError {
+  const variables = credentialVariables(provider)
+  const isOne = options.length === 1
+  const names = options.join(' and ')
+  const set = options.map((option) => variables[option]).join(' and ')
+  const message = isOne
+    ? `${provider}: ${names} is missing. Pass the option ${names}, or set the environment variable ${set}.`
+    : `${provider}: ${names} are missing. Pass the options, or set the environment variables ${set}.`
+  const [reason = ''] = options
+  return new LatchkeyError('invalid_options', message, { provider, reason })
 }

@@ -46,6 +46,8 @@ const checks: readonly Check[] = [
     typeof id === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(id)
       ? undefined
       : { option: 'id', fix: 'must be lower-case letters, digits and "-", at most 63.' },
+  ({ clientId }) => noText('clientId', clientId),
+  ({ clientSecret }) => noText('clientSecret', clientSecret),
   ({ name }) => (name === '' ? { option: 'name', fix: 'must not be empty.' } : undefined),
   checkEndpoints,
   checkIssuer,
@@ -196,6 +198,12 @@ function checkScope({ scope, scopeSeparator }: ProviderPreset): Fault | undefine
   return wrong
     ? { option: 'scope', fix: "must be a list with one scope in each entry: ['a', 'b']." }
     : undefined
+}
+
+function noText(option: string, value: unknown): Fault | undefined {
+  return value === undefined || typeof value === 'string'
+    ? undefined
+    : { option, fix: `must be a string, not ${kindOf(value)}.` }
 }
 
 function noList(option: string, value: unknown, example: string): Fault {
