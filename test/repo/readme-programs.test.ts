@@ -6,7 +6,8 @@ import { codeBlocks } from './code-block.ts'
 import { output } from './packed-project.ts'
 import { root } from './source-files.ts'
 
-const files = ['README.md', ...['core', 'express', 'redis'].map((name) => `packages/${name}/README.md`)]
+const packages = ['core', 'express', 'fastify', 'redis', 'cli']
+const files = ['README.md', ...packages.map((name) => `packages/${name}/README.md`)]
 
 /** What the programs take for granted: what stands before them in their README, or is the reader's own. */
 const assumed: Readonly<Record<string, string>> = {
@@ -36,6 +37,19 @@ const assumed: Readonly<Record<string, string>> = {
   redisStore: "import { redisStore } from '@latchkey/redis'",
 }
 
+/** The same on Fastify. */
+const assumedOnFastify: typeof assumed = {
+  ...assumed,
+  app: "declare const app: import('fastify').FastifyInstance",
+  auth: "declare const auth: import('@latchkey/fastify').Latchkey<'spotify' | 'exbo'>",
+  latchkey: "import { latchkey } from '@latchkey/fastify'",
+  latchkeyPlugin: "import latchkeyPlugin from '@latchkey/fastify'",
+  spotify: "import { spotify } from '@latchkey/fastify'",
+  exbo: "import { exbo } from '@latchkey/fastify'",
+  page: "declare const page: import('fastify').RouteHandlerMethod",
+  play: "declare const play: import('fastify').RouteHandlerMethod",
+}
+
 describe('the programs in the READMEs', () => {
   it('compile, every one', async () => {
     const project = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-readmes-')))
@@ -46,7 +60,8 @@ describe('the programs in the READMEs', () => {
       expect(programs.length, `programs in ${file}`).toBeGreaterThan(0)
       for (const { text, line } of programs) {
         const name = `${file.replaceAll(/[/.]/g, '-')}-line-${line}.mts`
-        writeFileSync(join(project, name), `${text}\n${preludeOf(text)}\nexport {}\n`)
+        const known = file.includes('/fastify/') ? assumedOnFastify : assumed
+        writeFileSync(join(project, name), `${text}\n${preludeOf(text, known)}\nexport {}\n`)
       }
     }
     const compilerOptions = {
@@ -61,12 +76,12 @@ describe('the programs in the READMEs', () => {
 })
 
 /** Declares what a program uses and neither declares nor imports. */
-function preludeOf(program: string): string {
+function preludeOf(program: string, known: typeof assumed): string {
   const isUsed = (name: string) => new RegExp(`(?<![.\\w'])${name}\\b(?!')`).test(program)
   const isOwn = (name: string) =>
     new RegExp(`\\b(const|let|function) (\\{[^}]*)?\\b${name}\\b|^import [^'"]*\\b${name}\\b`, 'm').test(
       program,
     )
-  const missing = Object.entries(assumed).filter(([name]) => isUsed(name) && !isOwn(name))
+  const missing = Object.entries(known).filter(([name]) => isUsed(name) && !isOwn(name))
   return missing.map(([, declaration]) => declaration).join('\n')
 }
