@@ -93,7 +93,7 @@ export function welcomePage(view: {
       <nav class="sign-in" aria-label="Sign in">${buttons}</nav>
       ${note}
       ${place.processes === 1 ? '' : sharing(place)}
-      ${knownUsers === 0 ? '' : `<div class="card"><h2>Nobody is signed in here</h2>${job(lastJob)}</div>`}
+      ${knownUsers === 0 ? '' : `<div class="card"><h2>While nobody is signed in</h2>${job(lastJob)}</div>`}
       <div class="card"><h2>In the app's own name</h2>${appCall(lastAppCall, place)}</div>
     </section>
     <aside class="card" aria-label="The program behind this page">
@@ -195,7 +195,9 @@ function job(lines: readonly JobLine[] | undefined): string {
   const done = userIds.map((id) => {
     const own = lines?.filter(({ userId }) => userId === id) ?? []
     const details = own.map(({ provider, entries }) =>
-      escapeHtml(`${provider}: ${entries === undefined ? 'has to be allowed anew' : `${entries} entries`}`),
+      escapeHtml(
+        `${provider}: ${entries === undefined ? 'has to be allowed anew' : entries === 1 ? '1 entry' : `${entries} entries`}`,
+      ),
     )
     return `<li><strong>${escapeHtml(id)}</strong> <span>${details.join(' · ')}</span></li>`
   })

@@ -13,15 +13,20 @@ export function buttons(settings: FlowSettings, baseUrl: BaseUrl, returnTo: stri
     const link = escapeHtml(loginLink(settings, baseUrl, { providerId: id, returnTo }))
     const label = `<span>Sign in with ${escapeHtml(name)}</span>`
     const classes = `latchkey-button latchkey-button-${escapeHtml(id)}`
-    return `<li><a class="${classes}" href="${link}" rel="nofollow">${iconOf(icon)}${label}</a></li>`
+    return `<li><a class="${classes}" href="${link}" rel="nofollow">${iconOf(icon ?? key)}${label}</a></li>`
   })
   return `<ul class="latchkey-buttons" role="list">${items.join('')}</ul>`
 }
 
+/** For providers without an icon, so that all labels begin at one place. */
+const key =
+  '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">' +
+  '<circle cx="8" cy="12" r="4"/><path d="M12 12h9M18 12v3"/></svg>'
+
 /** A decoration beside the text: of one size whatever the SVG says, and silent to a screen reader. */
-function iconOf(svg: string | undefined): string {
-  const bare = svg?.replace(/^\s*<svg\b[^>]*>/, (tag) =>
+function iconOf(svg: string): string {
+  const bare = svg.replace(/^\s*<svg\b[^>]*>/, (tag) =>
     tag.replace(/\s(width|height|aria-hidden|focusable)="[^"]*"/g, ''),
   )
-  return bare?.replace(/^\s*<svg\b/, '<svg width="20" height="20" aria-hidden="true" focusable="false"') ?? ''
+  return bare.replace(/^\s*<svg\b/, '<svg width="20" height="20" aria-hidden="true" focusable="false"')
 }

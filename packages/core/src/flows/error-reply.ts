@@ -6,7 +6,7 @@ import type { FlowContext } from './context.ts'
 import { type FailureText, failureText } from './failure-text.ts'
 import type { PlainRequest, Reply } from './http.ts'
 import { startLogin } from './login.ts'
-import { pageReply, primaryLink } from './page.ts'
+import { pageReply, primaryLink, secondaryLink } from './page.ts'
 import { jsonReply, redirect } from './replies.ts'
 import { headerOf, isNavigation } from './request-headers.ts'
 import type { FlowSettings } from './settings.ts'
@@ -160,9 +160,10 @@ function explain(
 ): Reply {
   const { returnTo, back } = way
   const providerId = linkableProvider(error, settings)
-  const login = way.login ?? loginLink(settings, baseUrlOf(request, settings), { providerId, returnTo })
+  const baseUrl = baseUrlOf(request, settings)
+  const login = way.login ?? loginLink(settings, baseUrl, { providerId, returnTo })
   const reply = isForPerson(request)
-    ? failurePage(error, text, { login, back }, settings)
+    ? failurePage(error, text, { login, back, home: baseUrl.path + settings.routes.afterLogout }, settings)
     : problem(error, text, login)
   return { ...reply, headers: { ...reply.headers, ...error.headers } }
 }
@@ -170,14 +171,15 @@ function explain(
 function failurePage(
   error: LatchkeyError,
   text: FailureText,
-  { login, back }: { readonly login: string; readonly back: string | undefined },
+  { login, back, home }: { readonly login: string; readonly back: string | undefined; readonly home: string },
   settings: FlowSettings,
 ): Reply {
   const page = { status: error.status, title: text.title, text: text.text }
   if (back !== undefined) return pageReply({ ...page, actions: primaryLink(back, 'Go back') })
   const name = settings.providers.listed.find(({ provider }) => provider.id === error.provider)?.provider.name
   const signIn = primaryLink(login, name === undefined ? 'Sign in' : `Sign in with ${name}`)
-  const actions = { sign_in: signIn, reload: primaryLink('', 'Try again'), none: '' }[text.next]
+  const goHome = secondaryLink(home, 'Go to the start page')
+  const actions = { sign_in: signIn + goHome, reload: primaryLink('', 'Try again'), none: '' }[text.next]
   return pageReply({ ...page, actions })
 }
 

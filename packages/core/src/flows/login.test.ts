@@ -407,7 +407,9 @@ describe('Flows.route', () => {
 describe('Flows.buttons', () => {
   it('are links without script, to a safe returnTo', () => {
     const flows = new FlowsFixture().flows()
-    expect(flows.buttons({ returnTo: undefined })).toBe(
+    const html = flows.buttons({ returnTo: undefined })
+    expect(html.match(/<svg width="20" height="20" aria-hidden="true"/g)).toHaveLength(2)
+    expect(html.replaceAll(/<svg.*?<\/svg>/g, '')).toBe(
       '<ul class="latchkey-buttons" role="list">' +
         '<li><a class="latchkey-button latchkey-button-example" href="/login/example" rel="nofollow">' +
         '<span>Sign in with Example</span></a></li>' +

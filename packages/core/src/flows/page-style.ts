@@ -8,6 +8,7 @@ h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25;letter-spacing:-.01em}
 p{margin:0 0 1.5rem;color:var(--soft)}
 ul{list-style:none;margin:0;padding:0;display:grid;gap:.75rem}
 a,button{display:flex;align-items:center;justify-content:center;gap:.625rem;min-height:3rem;padding:.625rem 1rem;border:1px solid var(--line);border-radius:.625rem;color:inherit;font:inherit;font-weight:600;text-decoration:none}
+a+a{margin-top:.75rem}
 a:hover,button:hover{border-color:var(--accent)}
 a:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 button{width:100%;cursor:pointer}

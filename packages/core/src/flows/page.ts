@@ -63,6 +63,11 @@ export function primaryLink(href: string, label: string): string {
   return `<a class="primary" href="${escapeHtml(href)}">${escapeHtml(label)}</a>`
 }
 
+/** What else there is to do. */
+export function secondaryLink(href: string, label: string): string {
+  return `<a href="${escapeHtml(href)}">${escapeHtml(label)}</a>`
+}
+
 /** The one thing to do next, where it changes something: a form of our own page proves where it comes from. */
 export function primaryButton(action: string, label: string): string {
   return (

@@ -39,7 +39,7 @@ export function consentPage(view: ConsentView): string {
 <body><main>
 <p class="brand">${escapeHtml(brand.name)} <small>emulated</small></p>
 <h1>Who signs in?</h1>
-<p>The application <strong>${escapeHtml(view.clientId)}</strong> wants to use your account.</p>
+<p>The application with the client id <strong>${escapeHtml(view.clientId)}</strong> wants to use your account.</p>
 ${scope}
 <form method="post" action="${escapeHtml(view.action)}">
 <input type="hidden" name="request" value="${escapeHtml(view.reference)}">
