@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DiskStore, spotify } from '@latchkey/cli'
+import { type DiskStore, diskStore, spotify } from '@latchkey/cli'
 import { digest, OwnAccount } from '@latchkey/core/terminal'
 import { type Spotify, startSpotify, TestClock } from '@latchkey/testing'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -30,7 +30,7 @@ class Programs {
   constructor(emulator: Spotify) {
     this.emulator = emulator
     this.folder = join(mkdtempSync(join(tmpdir(), 'latchkey-cli-')), 'latchkey')
-    this.store = new DiskStore({ folder: this.folder, clock: this.clock })
+    this.store = diskStore({ folder: this.folder, clock: this.clock })
   }
 
   /** Stores new tokens, as a sign-in does; answers the id of their grant. */
@@ -53,7 +53,10 @@ class Programs {
   }
 
   get #ref() {
-    return { slot: 'spotify', id: `default-${digest('client', this.emulator.clientId).slice(0, 12)}` }
+    return {
+      slot: 'spotify',
+      id: `default-${digest('client', JSON.stringify(['default', this.emulator.clientId])).slice(0, 12)}`,
+    }
   }
 
   async start(place: number): Promise<void> {
@@ -97,6 +100,11 @@ class Programs {
     return readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
       .map((name) => readFileSync(join(folder, name), 'utf8'))
+  }
+
+  /** Whatever else is there. */
+  leftovers(): readonly string[] {
+    return readdirSync(join(this.folder, 'spotify')).filter((name) => !name.endsWith('.json'))
   }
 
   async close(): Promise<void> {
@@ -187,6 +195,9 @@ describe('case 94: 20 programs share an account on disk, and are killed at rando
     expect(repeated).toEqual([])
     expect(failures).toEqual([])
     expect(unparsed).toBe(0)
+    // Nobody is held up by what the killed ones left, and it is gone.
+    await programs.signIn()
+    expect(programs.leftovers()).toEqual([expect.stringMatching(/\.json\.lock\.\d+$/)])
   })
 })
 

@@ -4,7 +4,7 @@ import type { OwnAccount } from '@latchkey/core/terminal'
 import type { AccountAbout } from './disk/account-file.ts'
 
 /** What {@link TerminalAccount} works with. */
-export interface TerminalAccountParts {
+interface TerminalAccountParts {
   readonly own: OwnAccount
   readonly provider: Provider
   readonly profile: string

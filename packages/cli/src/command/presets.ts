@@ -9,7 +9,7 @@ import { causeOf } from './network-error.ts'
 type MakePreset = (options: Readonly<Record<string, unknown>>) => ProviderPreset
 
 /** Presets by the names that people type, `github-app` for `githubApp`. */
-export const presetsByName: ReadonlyMap<string, MakePreset> = new Map(
+const presetsByName: ReadonlyMap<string, MakePreset> = new Map(
   Object.entries(presets).flatMap(([name, value]): [string, MakePreset][] =>
     typeof value === 'function'
       ? [[name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), value as MakePreset]]

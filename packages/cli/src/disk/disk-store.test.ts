@@ -207,9 +207,10 @@ describe('case 93: the token file', () => {
   it('leaves no draft behind that a killed process left', async () => {
     const { store, folder } = storeIn()
     await put(store)
-    writeFileSync(`${fileOf(folder)}.abc.draft`, 'tokens, perhaps', { mode: 0o600 })
+    for (const ending of ['draft', 'tmp'])
+      writeFileSync(`${fileOf(folder)}.abc.${ending}`, 'tokens, perhaps', { mode: 0o600 })
     await put(store)
-    expect(readdirSync(join(folder, 'spotify')).filter((name) => name.endsWith('.draft'))).toEqual([])
+    expect(readdirSync(join(folder, 'spotify')).sort()).toEqual(['default.json', 'default.json.lock.2'])
   })
 
   it('of a newer version is left alone', async () => {

@@ -111,7 +111,8 @@ export class FileMutex {
       await link(draft, this.#file(number))
       return true
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false
+      // Gone: whoever holds the lock has taken the draft for one of a process that was killed.
+      if (['EEXIST', 'ENOENT'].includes(codeOf(error))) return false
       throw diskError(`${this.#path} cannot be locked (${codeOf(error)}).`, 'write')
     } finally {
       await unlink(draft).catch(() => {})

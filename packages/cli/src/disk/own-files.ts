@@ -103,14 +103,15 @@ export async function removeOwnFile(path: string): Promise<void> {
 }
 
 /**
- * Removes what a process that was killed in the middle of {@link replaceOwnFile} has left of a file: it may hold tokens. To
- * be called by the one process that may write the file now.
+ * Removes what processes that were killed have left beside a file: what {@link replaceOwnFile} was about to put in its place
+ * may hold tokens. To be called by the one process that may write the file now.
  */
 export async function removeDrafts(path: string): Promise<void> {
   const folder = dirname(path)
   const start = `${basename(path)}.`
   for (const name of await readdir(folder)) {
-    if (name.startsWith(start) && name.endsWith('.draft')) await unlink(join(folder, name)).catch(() => {})
+    if (name.startsWith(start) && /\.(?:draft|tmp)$/.test(name))
+      await unlink(join(folder, name)).catch(() => {})
   }
 }
 
