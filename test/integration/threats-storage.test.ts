@@ -379,7 +379,7 @@ describe('case 49: secrets at start-up', () => {
     expect(start({}).lines.join()).toMatch(/No secret is set.*LATCHKEY_SECRET/)
     vi.stubEnv('NODE_ENV', 'production')
     expect(refusal({}).message).toMatch(/secret is missing.*LATCHKEY_SECRET/)
-    expect(refusal({ secret: [] }).message).toMatch(/secret is missing.*LATCHKEY_SECRET/)
+    expect(refusal({ secret: [] }).message).toMatch(/secret is an empty list/)
   })
 
   it('case 49: drawn secrets pass, as text of any usual encoding, one or several', () => {
