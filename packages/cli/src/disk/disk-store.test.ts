@@ -257,6 +257,18 @@ describe('accounts()', () => {
     expect(JSON.stringify(await store.accounts())).not.toContain('sealed')
   })
 
+  it.skipIf(process.platform === 'win32')(
+    'does not take a folder that cannot be read for an empty one',
+    async () => {
+      const { store, folder } = storeIn()
+      symlinkSync(folder, folder)
+      await expect(store.accounts()).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining('cannot be read (ELOOP)'),
+      })
+    },
+  )
+
   it('makes no folder to look into', async () => {
     const { store, folder } = storeIn()
     await store.accounts()

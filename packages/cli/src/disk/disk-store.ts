@@ -17,6 +17,7 @@ import envPaths from 'env-paths'
 import { type AccountAbout, type AccountFile, accountFileIn, fileText } from './account-file.ts'
 import { FileMutex } from './file-mutex.ts'
 import {
+  codeOf,
   diskError,
   ensureOwnFolder,
   readOwnFile,
@@ -284,8 +285,10 @@ function safeName(name: string): string {
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).sort()
-  } catch {
-    return []
+  } catch (error) {
+    // No folder, or a file among the folders: there are no accounts.
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return []
+    throw diskError(`${folder} cannot be read (${codeOf(error)}).`, 'read')
   }
 }
 
