@@ -34,6 +34,8 @@ export async function login(args: Arguments): Promise<Report> {
     ?.split(/[, ]+/)
     .filter((one) => one !== '')
   const port = portsOf(args.text('port'))
+  requireWayFor(via, 'loopback', '--port', port)
+  requireWayFor(via, 'console', '--redirect-uri', args.text('redirect-uri'))
   const [redirectUri, user] = [args.text('redirect-uri'), args.text('user')]
   const onPrompt = (prompt: Prompt): void => {
     stopWaiting = prompted(prompt, Date.now() + timeoutSeconds * 1_000)
@@ -64,15 +66,10 @@ export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
   if (url === undefined) throw new UsageError('latchkey fetch <provider> <url>', 'fetch')
   if (!/^https?:/.test(URL.parse(url)?.protocol ?? ''))
     throw new UsageError('The address must be absolute, such as https://api.spotify.com/v1/me.', 'fetch')
+  const headers = headersOf(args.list('header'))
   const account = await requireAccount(args)
   const data = args.text('data')
   const body = data === undefined ? undefined : await dataOf(data)
-  const headers = new Headers()
-  for (const header of args.list('header')) {
-    const colon = header.indexOf(':')
-    if (colon < 1) throw new UsageError(`--header wants <name>:<value>, not "${printable(header)}".`)
-    headers.append(header.slice(0, colon), header.slice(colon + 1).trim())
-  }
   const method = args.text('method') ?? (body === undefined ? 'GET' : 'POST')
   const reply = await answerOf(url, () =>
     account.fetch(url, { method, headers, ...(body !== undefined && { body }) }),
@@ -89,6 +86,19 @@ export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
   if (process.stdout.isTTY) process.stdout.write('\n')
   process.exitCode = exitCode
   return undefined
+}
+
+function headersOf(given: readonly string[]): Headers {
+  const headers = new Headers()
+  for (const header of given) {
+    const [, name = '', value = ''] = /^([^:]+):(.*)$/s.exec(header) ?? []
+    try {
+      headers.append(name, value.trim())
+    } catch {
+      throw new UsageError('--header wants <name>: <value>, both as HTTP allows them.', 'fetch')
+    }
+  }
+  return headers
 }
 
 async function answerOf(url: string, ask: () => Promise<Response>): Promise<Response> {
@@ -208,6 +218,11 @@ function prompted(prompt: Prompt, until: number): () => void {
 function wayOf(text: string): SignInWay {
   if (text === 'loopback' || text === 'device' || text === 'console') return text
   throw new UsageError(`--via must be loopback, device or console, not "${text}".`, 'login')
+}
+
+function requireWayFor(via: SignInWay, way: SignInWay, option: string, given: unknown): void {
+  if (given === undefined || via === way) return
+  throw new UsageError(`${option} belongs to --via ${way}; this sign-in is --via ${via}.`, 'login')
 }
 
 function portsOf(text: string | undefined): number | readonly [number, number] | undefined {

@@ -250,6 +250,23 @@ describe('latchkey', () => {
       ['login', 'spotify', '--client-id', 'c', '--via', 'console', '--redirect-uri', 'x'],
       /redirectUri must be an absolute URL.*Here that is --redirect-uri <uri>/,
     ],
+    [
+      ['login', 'spotify', '--redirect-uri', 'http://127.0.0.1/x'],
+      /--redirect-uri belongs to --via console; this sign-in is --via loopback/,
+    ],
+    [['login', 'spotify', '--via', 'device', '--port', '1'], /--port belongs to --via loopback/],
+    [
+      ['login', 'spotify', '--profile'],
+      /^--profile wants a value\. One that begins with "-" is written --profile=<value>/,
+    ],
+    [['login', 'spotify', '--profile', '--json'], /^--profile wants a value/],
+    [['login', 'spotify', '--json=yes'], /^--json takes no value/],
+    [['login', 'spotify', '-x'], /^latchkey login has no option -x/],
+    [
+      ['fetch', 'spotify', 'https://a', '--client-id', 'c', '--header', 'no colon'],
+      /^--header wants <name>: <value>/,
+    ],
+    [['fetch', 'spotify', 'https://a', '--header', 'a b: c'], /^--header wants/],
     [['fetch', 'spotify', '/v1/me', '--client-id', 'c'], /must be absolute, such as https/],
     [['fetch', 'spotify', 'https://a', '--client-id', 'c', '--data', '@/nowhere/x'], /Nobody is signed in/],
     [

@@ -31,6 +31,7 @@ const lastingFaults: ReadonlySet<string | undefined> = new Set([
   'file_kind',
   'file_links',
   'file_mode',
+  'file_rights',
   'file_size',
   'newer',
   'owner',
@@ -88,7 +89,19 @@ function advice(error: LatchkeyError, { command, profile }: Call): string | unde
     case 'origin_not_allowed':
       return `Here that is --set 'resourceOrigins=["https://api.example.com"]', or --providers.`
     case 'store_unavailable':
-      return reason === 'folder' ? 'Say another folder: --folder <path>, or LATCHKEY_FOLDER.' : undefined
+      return placeAdvice(reason)
+    default:
+      return undefined
+  }
+}
+
+function placeAdvice(reason: string | undefined): string | undefined {
+  switch (reason) {
+    case 'folder':
+    case 'owner':
+      return 'Say another folder: --folder <path>, or LATCHKEY_FOLDER.'
+    case 'file_rights':
+      return 'Give this user the right to read and write there, or say another folder: --folder <path>, or LATCHKEY_FOLDER.'
     default:
       return undefined
   }

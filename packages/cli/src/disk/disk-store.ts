@@ -24,6 +24,7 @@ import {
   removeDrafts,
   removeOwnFile,
   replaceOwnFile,
+  systemError,
 } from './own-files.ts'
 import { isSurelyGone, thisProcess } from './process-id.ts'
 
@@ -288,7 +289,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   } catch (error) {
     // No folder, or a file among the folders: there are no accounts.
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return []
-    throw diskError(`${folder} cannot be read (${codeOf(error)}).`, 'read')
+    throw systemError(`${folder} cannot be read`, error, 'read')
   }
 }
 

@@ -2,7 +2,7 @@ import { link, readdir, readFile, truncate, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { randomId } from '@latchkey/core/terminal'
-import { codeOf, diskError, writeNewFile } from './own-files.ts'
+import { codeOf, diskError, systemError, writeNewFile } from './own-files.ts'
 import { numberIn, objectIn, parsed, textIn } from './parsed.ts'
 import { isSurelyGone, type ProcessId, processIdIn, thisProcess } from './process-id.ts'
 
@@ -113,7 +113,7 @@ export class FileMutex {
     } catch (error) {
       // Gone: whoever holds the lock has taken the draft for one of a process that was killed.
       if (['EEXIST', 'ENOENT'].includes(codeOf(error))) return false
-      throw diskError(`${this.#path} cannot be locked (${codeOf(error)}).`, 'write')
+      throw systemError(`${this.#path} cannot be locked`, error, 'write')
     } finally {
       await unlink(draft).catch(() => {})
     }
@@ -122,7 +122,7 @@ export class FileMutex {
   async #numbers(): Promise<readonly number[]> {
     const start = `${basename(this.#path)}.lock.`
     const names = await readdir(dirname(this.#path)).catch((error: unknown) => {
-      throw diskError(`${dirname(this.#path)} cannot be read (${codeOf(error)}).`, 'read')
+      throw systemError(`${dirname(this.#path)} cannot be read`, error, 'read')
     })
     return names
       .filter((name) => name.startsWith(start))
@@ -136,7 +136,7 @@ export class FileMutex {
       return holderIn(await readFile(this.#file(number), 'utf8'))
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined
-      throw diskError(`${this.#file(number)} cannot be read (${codeOf(error)}).`, 'locked')
+      throw systemError(`${this.#file(number)} cannot be read`, error, 'locked')
     }
   }
 

@@ -15,6 +15,15 @@ export function diskError(problem: string, reason: string): LatchkeyError {
   return new LatchkeyError('store_unavailable', `${problem} Nothing was changed.`, { reason })
 }
 
+/** The same for what the system refused: `file_rights` where it will go on refusing until somebody mends the rights. */
+export function systemError(problem: string, error: unknown, reason: string): LatchkeyError {
+  const code = codeOf(error)
+  return diskError(
+    `${problem} (${code}).`,
+    ['EACCES', 'EPERM', 'EROFS'].includes(code) ? 'file_rights' : reason,
+  )
+}
+
 /**
  * Makes a folder that its owner alone may enter, and those above it that are missing.
  * @throws {LatchkeyError} `store_unavailable`: it is somebody else's, a link, or open to others.
@@ -43,7 +52,8 @@ export async function readOwnFile(path: string): Promise<string | undefined> {
   if (file === undefined) return undefined
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw diskError(`${path} must be a plain file.`, 'file_kind')
+    if (!stats.isFile())
+      throw diskError(`${path} must be a plain file. Move it away and sign in again.`, 'file_kind')
     requireOwn(path, stats)
     if (!isWindows && stats.nlink > 1)
       throw diskError(
@@ -55,7 +65,8 @@ export async function readOwnFile(path: string): Promise<string | undefined> {
         `Others may read ${path}, which holds tokens. Close it: chmod 600 '${path}'.`,
         'file_mode',
       )
-    if (stats.size > largestFile) throw diskError(`${path} is too large to be ours.`, 'file_size')
+    if (stats.size > largestFile)
+      throw diskError(`${path} is too large to be ours. Move it away and sign in again.`, 'file_size')
     return await file.readFile('utf8')
   } finally {
     await file.close()
@@ -73,7 +84,7 @@ export async function replaceOwnFile(path: string, text: string): Promise<void> 
     await rename(draft, path)
   } catch (error) {
     await unlink(draft).catch(() => {})
-    throw diskError(`${path} cannot be written (${codeOf(error)}).`, 'write')
+    throw systemError(`${path} cannot be written`, error, 'write')
   }
   await syncFolder(dirname(path))
 }
@@ -98,7 +109,7 @@ export async function writeNewFile(path: string, text: string, how?: 'to_disk'):
 export async function removeOwnFile(path: string): Promise<void> {
   await unlink(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return
-    throw diskError(`${path} cannot be removed (${codeOf(error)}).`, 'write')
+    throw systemError(`${path} cannot be removed`, error, 'write')
   })
 }
 
@@ -142,15 +153,19 @@ async function openOwn(path: string): Promise<FileHandle | undefined> {
   } catch (error) {
     const code = codeOf(error)
     if (code === 'ENOENT') return undefined
-    if (code === 'ELOOP' || code === 'EMLINK') throw diskError(`${path} must not be a link.`, 'file_kind')
-    throw diskError(`${path} cannot be read (${code}).`, 'read')
+    if (code === 'ELOOP' || code === 'EMLINK')
+      throw diskError(`${path} must not be a link. Move it away and sign in again.`, 'file_kind')
+    throw systemError(`${path} cannot be read`, error, 'read')
   }
 }
 
 function requireOwn(path: string, { uid }: { readonly uid: number }): void {
   const own = process.getuid?.()
   if (own === undefined || uid === own) return
-  throw diskError(`${path} belongs to another user (uid ${uid}).`, 'owner')
+  throw diskError(
+    `${path} belongs to another user (uid ${uid}). Take it over, or use another folder.`,
+    'owner',
+  )
 }
 
 async function syncFolder(path: string): Promise<void> {

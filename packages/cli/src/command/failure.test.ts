@@ -1,0 +1,23 @@
+import type { LatchkeyError } from '@latchkey/core'
+import { describe, expect, it } from 'vitest'
+import { systemError } from '../disk/own-files.ts'
+import { exitCodeOf, messageOf } from './failure.ts'
+
+function refusedBy(code: string): LatchkeyError {
+  return systemError('/x/a.json cannot be written', Object.assign(new Error('refused'), { code }), 'write')
+}
+
+describe('what the disk refuses', () => {
+  it.each(['EACCES', 'EPERM', 'EROFS'])('%s lasts until somebody mends the rights, and says so', (code) => {
+    const error = refusedBy(code)
+    expect(exitCodeOf(error)).toBe(1)
+    expect(messageOf(error, { command: 'login' })).toBe(
+      `/x/a.json cannot be written (${code}). Nothing was changed. Give this user the right to read and write there, ` +
+        'or say another folder: --folder <path>, or LATCHKEY_FOLDER.',
+    )
+  })
+
+  it.each(['ENOSPC', 'EIO', 'EMFILE'])('%s may pass by itself', (code) => {
+    expect(exitCodeOf(refusedBy(code))).toBe(4)
+  })
+})
