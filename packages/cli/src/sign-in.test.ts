@@ -304,6 +304,15 @@ describe('an account that is stored', () => {
     await expect(without?.accessToken()).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
+  it('does not stand in the way of a sign-in by force, where no secret opens it', async () => {
+    const { sign, me } = await atSpotify()
+    await sign({ secret: 'a secret of the tests that is long enough' })
+    const other = { secret: 'another secret of the tests, long enough' }
+    await expect(sign(other)).rejects.toMatchObject({ code: 'store_unavailable', reason: 'unknown_key' })
+    expect((await (await sign({ ...other, force: true })).fetch(me)).status).toBe(200)
+    expect((await (await sign({ ...other, interactive: false })).fetch(me)).status).toBe(200)
+  })
+
   it('is forgotten everywhere at logout, and revoked where it can be', async () => {
     const clock = new TestClock()
     const emulator = await startBitfount({ clock })

@@ -52,7 +52,7 @@ export async function signIn(options: SignInOptions): Promise<TerminalAccount> {
   if (place.own.provider.apiKeyHeaders !== undefined) return place.account(undefined)
   const stored = await storedAbout(place)
   const wanted = options.scope ?? place.own.provider.scope
-  const granted = stored === undefined ? [] : ((await place.own.status())?.scope ?? [])
+  const granted = stored === undefined ? [] : await grantedScope(place, options)
   const account = place.account(stored)
   // What was asked for and not granted is not asked for again: the person, or the server, has said no, or calls it otherwise.
   const known = new Set([...granted, ...(stored?.scope ?? [])])
@@ -79,6 +79,16 @@ export async function openAccount(options: AccountOptions): Promise<TerminalAcco
   if (place.own.provider.apiKeyHeaders !== undefined) return place.account(undefined)
   const about = await storedAbout(place)
   return about === undefined ? undefined : place.account(about)
+}
+
+/** Where somebody signs in anew whatever is stored, tokens that no secret here opens stand in nobody's way. */
+async function grantedScope({ own }: Place, { force = false }: SignInOptions): Promise<readonly string[]> {
+  try {
+    return (await own.status())?.scope ?? []
+  } catch (error) {
+    if (force && LatchkeyError.is(error) && error.reason === 'unknown_key') return []
+    throw error
+  }
 }
 
 /** One account, and all that works on it. */

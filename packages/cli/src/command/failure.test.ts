@@ -1,4 +1,4 @@
-import type { LatchkeyError } from '@latchkey/core'
+import { LatchkeyError } from '@latchkey/core'
 import { describe, expect, it } from 'vitest'
 import { systemError } from '../disk/own-files.ts'
 import { exitCodeOf, messageOf } from './failure.ts'
@@ -19,5 +19,18 @@ describe('what the disk refuses', () => {
 
   it.each(['ENOSPC', 'EIO', 'EMFILE'])('%s may pass by itself', (code) => {
     expect(exitCodeOf(refusedBy(code))).toBe(4)
+  })
+})
+
+describe('tokens that no secret opens', () => {
+  it('need the secret, or a sign-in', () => {
+    const error = new LatchkeyError('store_unavailable', 'It was sealed under another secret.', {
+      reason: 'unknown_key',
+    })
+    expect(exitCodeOf(error)).toBe(1)
+    expect(messageOf(error, { command: 'token', provider: 'spotify', profile: 'work' })).toBe(
+      'It was sealed under another secret. Set LATCHKEY_SECRET to that one, or sign in anew: ' +
+        'latchkey login spotify --profile work --force',
+    )
   })
 })

@@ -24,7 +24,7 @@ const exitCodes: Readonly<Record<string, number>> = {
   store_unavailable: 4,
 }
 
-/** What must be mended on the disk before a further try makes sense. */
+/** What must be mended, on the disk or in the secrets, before a further try makes sense. */
 const lastingFaults: ReadonlySet<string | undefined> = new Set([
   'folder',
   'folder_mode',
@@ -35,6 +35,8 @@ const lastingFaults: ReadonlySet<string | undefined> = new Set([
   'file_size',
   'newer',
   'owner',
+  'unknown_format',
+  'unknown_key',
 ])
 
 /** What the shell is told. */
@@ -55,6 +57,7 @@ export function messageOf(error: unknown, call: Call): string {
 /** What was called, as far as it could be read. */
 export interface Call {
   readonly command: string
+  readonly provider?: string | undefined
   readonly profile?: string | undefined
 }
 
@@ -72,8 +75,9 @@ const flags: ReadonlyMap<string | undefined, string> = new Map([
 ])
 
 /** The way out on the command line, where the library names one in a program. */
-function advice(error: LatchkeyError, { command, profile }: Call): string | undefined {
-  const { code, reason, provider = '<provider>' } = error
+function advice(error: LatchkeyError, call: Call): string | undefined {
+  const { command, profile } = call
+  const { code, reason, provider = call.provider ?? '<provider>' } = error
   const login = `latchkey login ${provider}${profile === undefined ? '' : ` --profile ${profile}`}`
   switch (code) {
     case 'invalid_options':
@@ -89,7 +93,9 @@ function advice(error: LatchkeyError, { command, profile }: Call): string | unde
     case 'origin_not_allowed':
       return `Here that is --set 'resourceOrigins=["https://api.example.com"]', or --providers.`
     case 'store_unavailable':
-      return placeAdvice(reason)
+      return reason === 'unknown_key'
+        ? `Set LATCHKEY_SECRET to that one, or sign in anew: ${login} --force`
+        : placeAdvice(reason)
     default:
       return undefined
   }

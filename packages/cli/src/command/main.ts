@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   let call: Call = { command: argv[0] ?? 'help' }
   try {
     const args = readArguments(argv)
-    call = { command: args.command, profile: args.text('profile') }
+    call = { command: args.command, provider: args.operands[0], profile: args.text('profile') }
     const run = commands.get(args.command)
     if (args.isHelp || run === undefined) {
       process.stdout.write(commandUsage.get(args.command) ?? usage)

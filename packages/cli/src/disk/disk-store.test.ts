@@ -181,6 +181,7 @@ describe('case 93: the token file', () => {
     await put(store)
     writeFileSync(fileOf(folder), text)
     expect(await store.grants.read(ref)).toBeUndefined()
+    expect(warnings).toHaveLength(1)
     await put(store)
     expect((await store.grants.read(ref))?.version).toBe('g1')
     const aside = readdirSync(join(folder, 'spotify')).filter((name) => name.includes('.corrupt-'))

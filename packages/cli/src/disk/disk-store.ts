@@ -71,16 +71,12 @@ export class DiskStore {
     this.leases = new DiskLeases(this)
   }
 
-  /** What is stored of an account, expired parts left out. */
+  /** What is stored of an account, expired parts left out. A corrupt file is put aside, and counts as none. */
   async read(ref: GrantRef): Promise<AccountFile> {
     const path = this.#pathOf(ref)
-    const text = await readOwnFile(path)
-    if (text === undefined) return {}
-    const file = accountFileIn(text)
-    if (file === 'newer')
-      throw diskError(`${path} was written by a newer version: update this program.`, 'newer')
-    // It is put aside by whoever changes it next; somebody else may be at it just now.
-    return file === 'corrupt' ? {} : this.#living(file)
+    const file = await this.#fileAt(path)
+    if (file !== 'corrupt') return file
+    return this.#mutexOf(path).run(() => this.#readable(path))
   }
 
   /** Changes an account: reads, decides and writes while no other process does. */
@@ -90,8 +86,7 @@ export class DiskStore {
     await ensureOwnFolder(dirname(path))
     return this.#mutexOf(path).run(async () => {
       await removeDrafts(path)
-      await this.#putAsideIfCorrupt(path)
-      const { result, next } = change(await this.read(ref))
+      const { result, next } = change(await this.#readable(path))
       if (next === undefined) return result
       if (Object.values(next).every((part) => part === undefined)) await removeOwnFile(path)
       else await replaceOwnFile(path, fileText(next))
@@ -148,15 +143,28 @@ export class DiskStore {
     }
   }
 
-  async #putAsideIfCorrupt(path: string): Promise<void> {
+  async #fileAt(path: string): Promise<AccountFile | 'corrupt'> {
     const text = await readOwnFile(path)
-    if (text === undefined || accountFileIn(text) !== 'corrupt') return
+    if (text === undefined) return {}
+    const file = accountFileIn(text)
+    if (file === 'newer')
+      throw diskError(`${path} was written by a newer version: update this program.`, 'newer')
+    return file === 'corrupt' ? file : this.#living(file)
+  }
+
+  /** For the one process that may change the file now: moves a corrupt one out of the way. */
+  async #readable(path: string): Promise<AccountFile> {
+    const file = await this.#fileAt(path)
+    if (file !== 'corrupt') return file
     const aside = `${path}.corrupt-${Math.floor(this.#clock.now())}`
-    await rename(path, aside)
+    await rename(path, aside).catch((error: unknown) => {
+      throw systemError(`${path} is corrupt, and cannot be put aside`, error, 'write')
+    })
     this.#log.warn(
       { event: 'disk.corrupt' },
       `${path} could not be read and was put aside as ${aside}. Sign in again.`,
     )
+    return {}
   }
 
   #mutexOf(path: string): FileMutex {
