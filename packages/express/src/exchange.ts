@@ -3,58 +3,42 @@ import type { Request, Response } from 'express'
 
 /** A request with its original URL, whatever it is mounted under, and its response. */
 export class ExpressExchange extends Exchange {
-  readonly #req: Request
-  readonly #res: Response
+  readonly native: Request
+  readonly rawResponse: Response
 
   constructor(req: Request, res: Response) {
     super()
-    this.#req = req
-    this.#res = res
-  }
-
-  get native(): Request {
-    return this.#req
-  }
-
-  get method(): string {
-    return this.#req.method
+    this.native = req
+    this.rawResponse = res
   }
 
   get url(): string {
-    return this.#req.originalUrl
-  }
-
-  get headers(): Request['headers'] {
-    return this.#req.headers
+    return this.native.originalUrl
   }
 
   get rawRequest(): Request {
-    return this.#req
-  }
-
-  get rawResponse(): Response {
-    return this.#res
+    return this.native
   }
 
   get parsedBody(): unknown {
-    return this.#req.body
+    return this.native.body
   }
 
   get isAnswered(): boolean {
-    return this.#res.headersSent
+    return this.rawResponse.headersSent
   }
 
   addCookie(setCookie: string): void {
-    this.#res.append('Set-Cookie', setCookie)
+    this.rawResponse.append('Set-Cookie', setCookie)
   }
 
   protected expose(oauth: object): void {
-    this.#req.oauth = oauth as Request['oauth'] // the app registers this instance's ids, or none
+    this.native.oauth = oauth as Request['oauth'] // the app registers this instance's ids, or none
   }
 
   write({ status, headers, setCookies, body }: Reply): void {
-    this.#res.status(status).set(headers)
+    this.rawResponse.status(status).set(headers)
     for (const cookie of setCookies) this.addCookie(cookie)
-    this.#res.end(body)
+    this.rawResponse.end(body)
   }
 }

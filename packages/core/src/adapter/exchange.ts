@@ -20,10 +20,9 @@ export abstract class Exchange implements PlainRequest, AnswerPrivacy {
   beginSession: (() => Promise<void> | undefined) | undefined
 
   /** The framework's own request. */
-  abstract readonly native: object
-  abstract readonly method: string
+  abstract readonly native: Pick<PlainRequest, 'method' | 'headers'>
+  /** As the browser sent it, whatever the framework has taken off since. */
   abstract readonly url: string
-  abstract readonly headers: PlainRequest['headers']
   abstract readonly rawRequest: IncomingMessage
   abstract readonly rawResponse: ServerResponse
   /** What a body parser made of the body; `undefined` where none was there. */
@@ -36,6 +35,14 @@ export abstract class Exchange implements PlainRequest, AnswerPrivacy {
   abstract addCookie(setCookie: string): void
   /** Writes a reply as it is. */
   abstract write(reply: Reply): void | Promise<void>
+
+  get method(): string {
+    return this.native.method
+  }
+
+  get headers(): PlainRequest['headers'] {
+    return this.native.headers
+  }
 
   readBody(maxBytes: number): Promise<string> {
     return bodyText(this.rawRequest, this.parsedBody, maxBytes)

@@ -3,10 +3,8 @@ import { Exchange } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'
 
 class ExchangeUnderTest extends Exchange {
-  readonly native: object = {}
-  readonly method: string = 'GET'
+  readonly native: Exchange['native'] = { method: 'GET', headers: {} }
   readonly url: string = '/'
-  readonly headers: Exchange['headers'] = {}
   readonly parsedBody: unknown
   readonly isAnswered: boolean = false
   get rawRequest(): never {
