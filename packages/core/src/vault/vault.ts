@@ -24,6 +24,8 @@ const waitForOtherMs = 15_000
 /** After a refresh ahead that brought nothing, the next one waits this long. */
 const quietSeconds = 1
 const rememberedQuiet = 5_000
+/** So long after its caller a refresh ahead begins: at once it would take processor time from the very call that it is not to hold up. */
+const aheadPauseMs = 25
 /** A caller looks at the result of each refresh anew, but not for ever. */
 const mostTurns = 3
 
@@ -60,6 +62,7 @@ export class Vault {
   readonly #parts: RefreshParts
   readonly #refreshes = new SingleFlight<RefreshOutcome>()
   readonly #signInsElsewhere = new SingleFlight<OpenedGrant | undefined>()
+  readonly #refreshesToBegin = new Set<() => void>()
   readonly #quietUntil = new LruMap<number>(rememberedQuiet)
   /** Grants that lie in their subject's slot: how sign-ins get into them. */
   readonly subjectGrants: SubjectGrants
@@ -150,8 +153,9 @@ export class Vault {
     return opened?.grant
   }
 
-  /** For a graceful shutdown: starts no refresh any more, lets running ones end and saves what is not saved yet. */
+  /** For a graceful shutdown: no refresh is asked for any more; those that were end, and what is not saved yet is saved. */
   async close(): Promise<void> {
+    for (const begin of [...this.#refreshesToBegin]) begin()
     this.#isClosed = true
     await this.#refreshes.settled()
     await this.#notices.settled()
@@ -202,12 +206,18 @@ export class Vault {
     // More quiet left than there ever was: the clock was set back.
     if (this.#refreshes.has(name) || (quiet > 0 && quiet <= quietSeconds)) return
     this.#quietUntil.set(name, this.#clock.now() + quietSeconds)
-    this.#refreshOnce(handle, seen, 'leave_it_to_them').catch(() => {
-      this.#log.error(
-        { event: 'refresh.ahead_failed' },
-        'A refresh ahead of expiry broke; the token is still valid.',
-      )
-    })
+    const begin = (): void => {
+      cancel()
+      this.#refreshesToBegin.delete(begin)
+      this.#refreshOnce(handle, seen, 'leave_it_to_them').catch(() => {
+        this.#log.error(
+          { event: 'refresh.ahead_failed' },
+          'A refresh ahead of expiry broke; the token is still valid.',
+        )
+      })
+    }
+    const cancel = this.#clock.after(aheadPauseMs, begin)
+    this.#refreshesToBegin.add(begin)
   }
 
   // 4. Across processes one refresh per grant at a time: never without the lease.
