@@ -7,10 +7,11 @@ import type { TerminalAccount } from '../account.ts'
 import { diskStore } from '../disk/disk-store.ts'
 import type { AccountOptions } from '../options.ts'
 import { promptIn } from '../sign-in/prompt-in.ts'
-import { type Prompt, promptTexts, type SignInWay } from '../sign-in/request.ts'
+import { type Prompt, promptTexts } from '../sign-in/request.ts'
 import { defaultTimeoutSeconds, openAccount, signIn } from '../sign-in.ts'
 import type { Arguments } from './arguments.ts'
 import { UnreachableError, UsageError } from './failure.ts'
+import { portsOf, requireWayFor, wayOf } from './login-arguments.ts'
 import { causeOf } from './network-error.ts'
 import { presetOf } from './presets.ts'
 import { showWaiting } from './waiting.ts'
@@ -213,25 +214,6 @@ function prompted(prompt: Prompt, until: number): () => void {
   return prompt.via === 'device'
     ? showWaiting(stderr, 'Waiting for you to agree', Math.min(until, prompt.expiresAt * 1_000))
     : showWaiting(stderr, 'Waiting for the browser', until)
-}
-
-function wayOf(text: string): SignInWay {
-  if (text === 'loopback' || text === 'device' || text === 'console') return text
-  throw new UsageError(`--via must be loopback, device or console, not "${text}".`, 'login')
-}
-
-function requireWayFor(via: SignInWay, way: SignInWay, option: string, given: unknown): void {
-  if (given === undefined || via === way) return
-  throw new UsageError(`${option} belongs to --via ${way}; this sign-in is --via ${via}.`, 'login')
-}
-
-function portsOf(text: string | undefined): number | readonly [number, number] | undefined {
-  if (text === undefined) return undefined
-  const [from = '', to = from, ...more] = text.split('-')
-  const ports = [Number(from), Number(to)] as const
-  if (more.length > 0 || from === '' || ports.some((port) => !Number.isInteger(port)))
-    throw new UsageError(`--port must be a port, or two of them: 8080-8180, not "${text}".`, 'login')
-  return ports
 }
 
 async function dataOf(data: string): Promise<string | Uint8Array<ArrayBuffer>> {

@@ -1,4 +1,4 @@
-import { readdir, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   type Attempt,
@@ -12,12 +12,12 @@ import {
   systemClock,
   type VersionedRecord,
 } from '@latchkey/core'
-import { digest, steadyLogger } from '@latchkey/core/terminal'
+import { steadyLogger } from '@latchkey/core/terminal'
 import envPaths from 'env-paths'
 import { type AccountAbout, type AccountFile, accountFileIn, fileText } from './account-file.ts'
 import { FileMutex } from './file-mutex.ts'
+import { namesIn, safeName } from './file-names.ts'
 import {
-  codeOf,
   diskError,
   ensureOwnFolder,
   readOwnFile,
@@ -284,21 +284,6 @@ class DiskLeases implements LeaseStore {
 
 function recordOf({ grant }: AccountFile): VersionedRecord | undefined {
   return grant && { version: grant.version, sealed: grant.sealed }
-}
-
-/** As it is where it cannot mean anything to a file system; else a digest. */
-function safeName(name: string): string {
-  return /^[\w-][\w.-]{0,99}$/.test(name) && !name.includes('.json') ? name : digest('file name', name)
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).sort()
-  } catch (error) {
-    // No folder, or a file among the folders: there are no accounts.
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return []
-    throw systemError(`${folder} cannot be read`, error, 'read')
-  }
 }
 
 function sortKey({ about: { provider, profile, clientId } }: StoredAccount): string {
