@@ -153,11 +153,12 @@ describe('case 94: 20 programs share an account on disk, and are killed at rando
       const answers = await programs.round(lifetimeSeconds + 60)
       const target = round % 2 === 0 ? 'leader' : 'anybody'
       if (target === 'leader') await programs.seesLeader(Promise.all(answers))
-      const before = programs.leader()
+      const seen = target === 'leader' ? programs.leader() : undefined
+      const place = seen ?? Math.floor(Math.random() * processes)
       await pause(Math.random() * longestKillDelayMs[target]) // when the kill comes is what is varied
-      const place = (target === 'leader' ? before : undefined) ?? Math.floor(Math.random() * processes)
+      const before = programs.leader()
       programs.members[place]?.signal('SIGKILL')
-      const isLeader = place === before || place === programs.leader()
+      const isLeader = [before, programs.leader()].includes(place)
       if (isLeader) leadersKilled += 1
       const said = await Promise.all(answers)
       const tokens = new Set(said.flatMap((answer) => (answer && 'token' in answer ? [answer.token] : [])))
