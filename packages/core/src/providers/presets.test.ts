@@ -270,7 +270,7 @@ describe.each(all.map((preset) => [preset.id, preset] as const))('the preset %s'
     const secret = randomBytes(32).toString('base64url')
     const auth = new Latchkey({ baseUrl: 'https://app.example', secret, providers: [preset] })
     if (applications.has(id)) {
-      expect(() => auth.application(id)).not.toThrow()
+      expect(auth.application(id)).toMatchObject({ fetch: expect.any(Function) })
       expect((await oauth.clientCredentials()).tokens.accessToken).toBe('access-1')
       const [request] = server.requests.filter(({ method }) => method === 'POST')
       expect(request?.body).toContain('client_credentials')

@@ -398,7 +398,9 @@ describe('Sessions.signIn', () => {
     fixture.watched.before = () => {}
     expect(fixture.left).toHaveLength(2)
     for (const work of fixture.left) await work()
-    expect(await fixture.sessions.resume(pairOf(stays.setCookie))).toBeDefined()
+    expect(await fixture.sessions.resume(pairOf(stays.setCookie))).toMatchObject({
+      locator: stays.session.locator,
+    })
     expect(await fixture.sessions.resume(pairOf(goes.setCookie))).toBeUndefined()
   })
 
