@@ -15,6 +15,9 @@ import type { LoopbackOptions } from './sign-in/loopback.ts'
 import type { Prompt, PromptTexts, SignInWay } from './sign-in/request.ts'
 import type { Terminal } from './sign-in/terminal.ts'
 
+/** How long somebody is waited for. */
+export const defaultTimeoutSeconds = 300
+
 /** Which account, and where it is kept. */
 export interface AccountOptions {
   /** What a preset returns. Client id and secret left out come from `<ID>_CLIENT_ID` and `<ID>_CLIENT_SECRET`. */
@@ -88,4 +91,12 @@ export function secretsOf({ secret }: Pick<AccountOptions, 'secret'>): readonly 
     'The option secret (or LATCHKEY_SECRET) is shorter than 32 bytes. Make one: npx @latchkey/cli keygen',
     { reason: 'secret' },
   )
+}
+
+/** @throws {LatchkeyError} `invalid_options` */
+export function requireTimeout({ timeoutSeconds = defaultTimeoutSeconds }: SignInOptions): void {
+  if (timeoutSeconds > 0 && timeoutSeconds <= 86_400) return
+  throw new LatchkeyError('invalid_options', 'The option timeoutSeconds must be seconds up to 86400.', {
+    reason: 'timeoutSeconds',
+  })
 }

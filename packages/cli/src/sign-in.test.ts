@@ -131,6 +131,31 @@ describe('signing in by loopback', () => {
     await expect(waiting).rejects.toThrow('given up')
   })
 
+  it.each(['token', 'me'] as const)(
+    'ends at once when it is told to, and stores nothing: %s hangs',
+    async (endpoint) => {
+      const { sign, emulator, store } = await atSpotify()
+      const faults = endpoint === 'me' ? emulator.api.faults : emulator.as.faults
+      const hold = faults.hold(endpoint as never)
+      const stop = new AbortController()
+      const signing = sign({ signal: stop.signal }).catch((error: unknown) => error)
+      await hold.arrived
+      stop.abort(new Error('given up'))
+      expect(await signing).toBe(stop.signal.reason)
+      hold.release()
+      expect(await tokenFiles(store)).toEqual([])
+    },
+  )
+
+  it('goes on where the program’s own way to open a browser waits for the page at its end', async () => {
+    const { sign, browser } = await atSpotify()
+    const account = await sign({
+      onPrompt: () => {},
+      openBrowser: (url) => browser.signIn(url, { as: 'Ada' }),
+    })
+    expect(account.user?.name).toBe('Ada')
+  })
+
   it('asks anew for what is missing and for that alone, with what was granted', async () => {
     const { sign, prompts, emulator } = await atSpotify()
     const first = await sign({ scope: ['user-top-read', 'user-read-email'] })
@@ -251,7 +276,7 @@ describe('an account that is stored', () => {
   })
 
   it('is bound to server, client and audience, which is said', async () => {
-    const { sign, emulator, shared, lines } = await atSpotify()
+    const { sign, emulator, shared, lines, me } = await atSpotify()
     await sign()
     const elsewhere = spotify({
       ...emulator.presetOverrides,
@@ -266,7 +291,8 @@ describe('an account that is stored', () => {
     }
     expect(await openAccount(audience)).toBeUndefined()
     expect(lines.join('\n')).toContain('are for another audience')
-    expect(await openAccount({ ...audience, audience: undefined as never })).toBeDefined()
+    const ours = await openAccount({ ...audience, audience: undefined as never })
+    expect((await ours?.fetch(me))?.status).toBe(200)
   })
 
   it('is one for each profile and client', async () => {

@@ -1,27 +1,27 @@
-import {
-  consoleLogger,
-  LatchkeyError,
-  OAuthClient,
-  type ProviderPreset,
-  type TokenResponse,
-} from '@latchkey/core'
-import { credentialVariables, digest, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
+import { consoleLogger, LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
+import { abortable, credentialVariables, digest, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
 import { DiskStore } from './disk/disk-store.ts'
-import { type AccountOptions, profileOf, type SignInOptions, secretsOf } from './options.ts'
+import {
+  type AccountOptions,
+  defaultTimeoutSeconds,
+  profileOf,
+  requireTimeout,
+  type SignInOptions,
+  secretsOf,
+} from './options.ts'
 import { byConsole } from './sign-in/by-console.ts'
 import { byDevice } from './sign-in/by-device.ts'
 import { byLoopback } from './sign-in/by-loopback.ts'
 import { checkedLoopback } from './sign-in/loopback.ts'
 import { promptIn } from './sign-in/prompt-in.ts'
 import { promptTexts, type SignInRequest } from './sign-in/request.ts'
+import { terminalClient } from './sign-in/terminal-client.ts'
 import { wouldHaveToAsk } from './sign-in/would-have-to-ask.ts'
 
 /** Longer than any authorization lives unused. */
 const keepSeconds = 5 * 365 * 86_400
-/** How long somebody is waited for. */
-export const defaultTimeoutSeconds = 300
 const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as const
 
 /**
@@ -104,7 +104,7 @@ interface Place {
 
 function placeOf(options: AccountOptions): Place {
   const { validate, refresh, dispatcher, clock, logger } = options
-  const provider = clientOf(options.provider)
+  const provider = terminalClient(options.provider)
   const profile = profileOf(options)
   const store = options.store ?? new DiskStore({ clock, logger })
   // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
@@ -126,19 +126,6 @@ function placeOf(options: AccountOptions): Place {
   const account = (about: AccountAbout | undefined): TerminalAccount =>
     new TerminalAccount({ own, provider: own.provider, profile, about, validate })
   return { own, store, ref, profile, audience, options, account }
-}
-
-/**
- * A program that others can read keeps no secret: where none is configured, the client is a public one, and PKCE is what
- * proves it (RFC 8252 §8.1 and §8.4).
- */
-function clientOf(provider: ProviderPreset): ProviderPreset {
-  const { clientAuth, pkce } = provider
-  const clientSecret = provider.clientSecret ?? process.env[credentialVariables(provider.id).clientSecret]
-  const canDoWithout =
-    pkce !== 'never' && !('clientSecret' in clientAuth) && clientAuth.method.startsWith('client_secret')
-  if (clientSecret || !canDoWithout) return provider
-  return { ...provider, clientAuth: { method: 'none' }, pkce: 'required' }
 }
 
 /** What is stored, if it is of the same server, client and audience. */
@@ -174,16 +161,23 @@ async function signInAnew(
   const { store, ref, audience } = place
   const { dispatcher, clock, logger } = options
   await store.requireRoomFor(ref)
-  const client = new OAuthClient(clientOf(options.provider), { dispatcher, clock, ...(logger && { logger }) })
-  try {
-    return await within(options, (signal) =>
-      ways[options.via](client, requestOf(options, scope, audience, signal), (response) =>
-        keep(client, response, { place, scope, user: options.user }),
-      ),
-    )
-  } finally {
-    await client.close()
-  }
+  return within(options, async (signal) => {
+    const client = new OAuthClient(terminalClient(options.provider), {
+      dispatcher,
+      clock,
+      ...(logger && { logger }),
+    })
+    try {
+      return await ways[options.via](client, requestOf(options, scope, audience, signal), (response) =>
+        keep(client, response, { place, scope, user: options.user, signal }),
+      )
+    } finally {
+      const closing = client.close()
+      // A request that was given up is not waited for.
+      if (signal.aborted) closing.catch(() => {})
+      else await closing
+    }
+  })
 }
 
 /** Stores what a sign-in has brought, if it is of the user that is wanted. */
@@ -194,9 +188,15 @@ async function keep(
     place: { own, store, ref, profile, audience },
     scope,
     user,
-  }: { readonly place: Place; readonly scope: readonly string[]; readonly user: string | undefined },
+    signal,
+  }: {
+    readonly place: Place
+    readonly scope: readonly string[]
+    readonly user: string | undefined
+    readonly signal: AbortSignal
+  },
 ): Promise<AccountAbout> {
-  const whose = await userOf(client, tokens, user)
+  const whose = await abortable(userOf(client, tokens, user), signal)
   if (user !== undefined && whose?.id !== user) {
     await client.revoke(tokens).catch(() => {})
     throw new LatchkeyError(
@@ -274,13 +274,6 @@ function requestOf(
     openBrowser: options.openBrowser ?? process.stderr.isTTY === true,
     onPrompt: options.onPrompt ?? promptIn(terminal, texts),
   }
-}
-
-function requireTimeout({ timeoutSeconds = defaultTimeoutSeconds }: SignInOptions): void {
-  if (timeoutSeconds > 0 && timeoutSeconds <= 86_400) return
-  throw new LatchkeyError('invalid_options', 'The option timeoutSeconds must be seconds up to 86400.', {
-    reason: 'timeoutSeconds',
-  })
 }
 
 function requireWay(via: unknown): void {

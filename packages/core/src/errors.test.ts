@@ -84,6 +84,15 @@ describe('the console logger', () => {
   })
 })
 
+describe('printable', () => {
+  it.each(['\u001b', '\u009b', '\n', '\u2028', '\u061c', '\u200f', '\u202e', '\u2066', '\u2069'])(
+    'lets no %j through',
+    (one) => {
+      expect(printable(`Ada${one}Grace é 東`)).toBe('Ada\uFFFDGrace é 東')
+    },
+  )
+})
+
 describe('steadyLogger', () => {
   it('hands every line on and lets no failure of the logger out', async () => {
     const lines: unknown[] = []

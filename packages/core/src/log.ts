@@ -24,10 +24,10 @@ function logLine(level: string, fields: LogFields, message: string): string {
   return `latchkey ${level}: ${printable(message)}${encoded}`
 }
 
-/** Replaces control characters, so that nothing can break out of a line or drive a terminal. */
+/** Replaces control characters, so that nothing can break out of a line, drive a terminal or turn its text around. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\uFFFD')
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\uFFFD')
 }
 
 /** The same logger, but one that never throws or rejects: what it does about a line must not undo what the line is about. */

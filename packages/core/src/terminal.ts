@@ -2,6 +2,7 @@
 export { equalInConstantTime } from './crypto/constant-time.ts'
 export { digest } from './crypto/digest.ts'
 export { randomId } from './crypto/random.ts'
+export { abortable } from './fetch/abortable.ts'
 export { redirectUri } from './flows/addresses.ts'
 export { pageReply } from './flows/page.ts'
 export { closestName } from './input/known-names.ts'

@@ -5,10 +5,10 @@ import { LatchkeyError } from '@latchkey/core'
 import { printable } from '@latchkey/core/terminal'
 import type { TerminalAccount } from '../account.ts'
 import { diskStore } from '../disk/disk-store.ts'
-import type { AccountOptions } from '../options.ts'
+import { type AccountOptions, defaultTimeoutSeconds } from '../options.ts'
 import { promptIn } from '../sign-in/prompt-in.ts'
 import { type Prompt, promptTexts } from '../sign-in/request.ts'
-import { defaultTimeoutSeconds, openAccount, signIn } from '../sign-in.ts'
+import { openAccount, signIn } from '../sign-in.ts'
 import type { Arguments } from './arguments.ts'
 import { UnreachableError, UsageError } from './failure.ts'
 import { portsOf, requireWayFor, wayOf } from './login-arguments.ts'
@@ -35,9 +35,9 @@ export async function login(args: Arguments): Promise<Report> {
     ?.split(/[, ]+/)
     .filter((one) => one !== '')
   const port = portsOf(args.text('port'))
-  requireWayFor(via, 'loopback', '--port', port)
-  requireWayFor(via, 'console', '--redirect-uri', args.text('redirect-uri'))
   const [redirectUri, user] = [args.text('redirect-uri'), args.text('user')]
+  requireWayFor(via, 'loopback', '--port', port)
+  requireWayFor(via, 'console', '--redirect-uri', redirectUri)
   const onPrompt = (prompt: Prompt): void => {
     stopWaiting = prompted(prompt, Date.now() + timeoutSeconds * 1_000)
   }

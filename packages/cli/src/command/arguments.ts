@@ -153,18 +153,18 @@ function parse(
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError(misuse(error, command), command)
+    throw new UsageError(misuse(error, command, options), command)
   }
 }
 
 /** Node's message, in our words where it is one that people meet. */
-function misuse(error: unknown, command: string): string {
+function misuse(error: unknown, command: string, options: Options): string {
   const { code, message = String(error) } = error as NodeJS.ErrnoException // parseArgs() throws no other
   const [, short, long] = /'(?:-(\w), )?(--?[\w-]+)/.exec(message) ?? []
   const option = long ?? short ?? ''
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `latchkey ${command} has no option ${option}.`
   if (code !== 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') return message
-  return message.includes('does not take')
+  return options[option.replace(/^--/, '')]?.type === 'boolean'
     ? `${option} takes no value.`
     : `${option} wants a value. One that begins with "-" is written ${option}=<value>.`
 }

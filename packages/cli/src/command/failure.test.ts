@@ -17,6 +17,14 @@ describe('what the disk refuses', () => {
     )
   })
 
+  it('a folder that is a file lasts until another one is said', () => {
+    const error = refusedBy('ENOTDIR')
+    expect(exitCodeOf(error)).toBe(1)
+    expect(messageOf(error, { command: 'token' })).toMatch(
+      /Say another folder: --folder <path>, or LATCHKEY_FOLDER\.$/,
+    )
+  })
+
   it.each(['ENOSPC', 'EIO', 'EMFILE'])('%s may pass by itself', (code) => {
     expect(exitCodeOf(refusedBy(code))).toBe(4)
   })

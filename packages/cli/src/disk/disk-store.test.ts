@@ -270,6 +270,10 @@ describe('accounts()', () => {
     },
   )
 
+  it('takes an empty name of a folder for none: it is not the current one', () => {
+    expect(diskStore({ folder: '' }).folder).toBe(diskStore().folder)
+  })
+
   it('makes no folder to look into', async () => {
     const { store, folder } = storeIn()
     await store.accounts()

@@ -64,7 +64,8 @@ export class DiskStore {
   readonly #mutexes = new Map<string, FileMutex>()
 
   constructor({ folder, clock = systemClock, logger = consoleLogger }: DiskStoreOptions) {
-    this.folder = folder ?? envPaths('latchkey', { suffix: '' }).config
+    // An empty variable is one that is not set.
+    this.folder = folder || envPaths('latchkey', { suffix: '' }).config
     this.#clock = clock
     this.#log = steadyLogger(logger)
     this.grants = new DiskGrants(this)

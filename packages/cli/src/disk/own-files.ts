@@ -15,13 +15,18 @@ export function diskError(problem: string, reason: string): LatchkeyError {
   return new LatchkeyError('store_unavailable', `${problem} Nothing was changed.`, { reason })
 }
 
-/** The same for what the system refused: `file_rights` where it will go on refusing until somebody mends the rights. */
+/** What the system goes on refusing until somebody mends it. */
+const lastingReasons: ReadonlyMap<string, string> = new Map([
+  ['EACCES', 'file_rights'],
+  ['EPERM', 'file_rights'],
+  ['EROFS', 'file_rights'],
+  ['ENOTDIR', 'folder'],
+])
+
+/** The same for what the system refused; `reason` where it may have passed the next time. */
 export function systemError(problem: string, error: unknown, reason: string): LatchkeyError {
   const code = codeOf(error)
-  return diskError(
-    `${problem} (${code}).`,
-    ['EACCES', 'EPERM', 'EROFS'].includes(code) ? 'file_rights' : reason,
-  )
+  return diskError(`${problem} (${code}).`, lastingReasons.get(code) ?? reason)
 }
 
 /**

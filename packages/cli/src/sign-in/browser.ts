@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** Opens an address in the person's browser, or `false`: never does. */
 export type OpenBrowser = boolean | ((url: string) => unknown)
 
+/** A program's own way to open it may wait for a page that comes only once the sign-in goes on. */
+const longestOpeningMs = 1_000
 const loopback = new Set(['127.0.0.1', '[::1]'])
 /** What a browser needs to be found and shown. Client secrets and the like are not among it. */
 const passedOn =
@@ -33,7 +36,7 @@ export async function openInBrowser(text: string, how: OpenBrowser): Promise<boo
   if (url === undefined || how === false) return false
   try {
     if (how === true) await startOpener(url)
-    else await how(url)
+    else await Promise.race([how(url), pause(longestOpeningMs)])
     return true
   } catch {
     return false

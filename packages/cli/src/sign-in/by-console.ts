@@ -1,4 +1,5 @@
 import type { OAuthClient } from '@latchkey/core'
+import { abortable } from '@latchkey/core/terminal'
 import { openInBrowser } from './browser.ts'
 import type { Keep, SignInRequest } from './request.ts'
 import { ask } from './terminal.ts'
@@ -13,12 +14,14 @@ export async function byConsole<Kept>(
   keep: Keep<Kept>,
 ): Promise<Kept> {
   const { scope, params, signal, texts, terminal, openBrowser, onPrompt } = request
-  const pending = await client.authorizationUrl({ redirectUri: request.consoleRedirectUri, scope, params })
+  const { consoleRedirectUri: redirectUri } = request
+  const pending = await abortable(client.authorizationUrl({ redirectUri, scope, params }), signal)
   const isOpened = await openInBrowser(pending.url, openBrowser)
   onPrompt({ via: 'console', url: pending.url, isOpened })
   const pasted = await ask(terminal, texts.paste, signal)
   const isAddress = /[?&](?:code|error|state)=/.test(pasted)
-  return keep(
-    await (isAddress ? client.exchangeCode(pasted, pending) : client.exchangePastedCode(pasted, pending)),
-  )
+  const exchange = isAddress
+    ? client.exchangeCode(pasted, pending)
+    : client.exchangePastedCode(pasted, pending)
+  return keep(await abortable(exchange, signal))
 }

@@ -1,4 +1,5 @@
 import type { OAuthClient } from '@latchkey/core'
+import { abortable } from '@latchkey/core/terminal'
 import { openInBrowser } from './browser.ts'
 import { LoopbackReceiver } from './loopback.ts'
 import type { Keep, SignInRequest } from './request.ts'
@@ -13,7 +14,7 @@ export async function byLoopback<Kept>(
   const receiver = await LoopbackReceiver.listen(request.loopback)
   try {
     const { redirectUri } = receiver
-    const pending = await client.authorizationUrl({ redirectUri, scope, params })
+    const pending = await abortable(client.authorizationUrl({ redirectUri, scope, params }), signal)
     const answer = receiver.receive(pending.state, signal)
     // Before anything else can fail, so that nobody is told of a rejection that was not waited for.
     answer.catch(() => {})
@@ -21,7 +22,7 @@ export async function byLoopback<Kept>(
     onPrompt({ via: 'loopback', url: pending.url, isOpened })
     const { query, tell } = await answer
     try {
-      const kept = await keep(await client.exchangeCode(query, pending))
+      const kept = await keep(await abortable(client.exchangeCode(query, pending), signal))
       tell('success')
       return kept
     } catch (error) {

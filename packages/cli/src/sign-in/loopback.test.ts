@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -134,6 +135,19 @@ describe('case 91: hostile local requests', () => {
     onTestFinished(() => {
       for (const socket of idle) socket.destroy()
     })
+    const page = ask(`/callback?code=c&state=${state}`)
+    const { tell } = await answer
+    tell('success')
+    expect(statusOf(await page)).toBe(200)
+  })
+
+  it('that say nothing give up every place that they have taken', { timeout: 20_000 }, async () => {
+    const { url, answer, ask } = await listening()
+    const silent = Array.from({ length: 50 }, () =>
+      connect(Number(url.port), '127.0.0.1').on('error', () => {}),
+    )
+    await Promise.all(silent.map((socket) => once(socket, 'connect')))
+    await Promise.all(silent.map((socket) => once(socket.resume(), 'close')))
     const page = ask(`/callback?code=c&state=${state}`)
     const { tell } = await answer
     tell('success')

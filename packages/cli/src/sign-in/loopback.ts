@@ -22,7 +22,8 @@ export type Outcome = 'success' | 'error'
 
 // Imported, it would make Node set its own global dispatcher, whether or not anybody signs in like this.
 const http = process.getBuiltinModule('node:http')
-const longestRequestMs = 10_000
+const longestRequestMs = 2_000
+const lookEveryMs = 500
 const mostConnections = 50
 const mostHeaderBytes = 16_384
 
@@ -47,6 +48,8 @@ export class LoopbackReceiver {
     const limits = {
       requestTimeout: longestRequestMs,
       headersTimeout: longestRequestMs,
+      // Node's own half a minute would let silent connections take every place for as long.
+      connectionsCheckingInterval: lookEveryMs,
       maxHeaderSize: mostHeaderBytes,
     }
     this.#server = http.createServer(limits, (req, res) => this.#answer(req, res))

@@ -24,7 +24,7 @@ const waitForOtherMs = 15_000
 /** After a refresh ahead that brought nothing, the next one waits this long. */
 const quietSeconds = 1
 const rememberedQuiet = 5_000
-/** So long after its caller a refresh ahead begins: at once it would take processor time from the very call that it is not to hold up. */
+/** So long after its caller a refresh ahead begins: at once it would take processor time from the call that it must not hold up. */
 const aheadPauseMs = 25
 /** A caller looks at the result of each refresh anew, but not for ever. */
 const mostTurns = 3
