@@ -1,8 +1,9 @@
 import { consoleLogger, LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
-import { abortable, credentialVariables, digest, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
+import { abortable, credentialVariables, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
 import { DiskStore } from './disk/disk-store.ts'
+import { accountRef } from './disk/file-names.ts'
 import {
   type AccountOptions,
   defaultTimeoutSeconds,
@@ -109,9 +110,7 @@ function placeOf(options: AccountOptions): Place {
   const store = options.store ?? new DiskStore({ clock, logger })
   // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
   const clientId = (provider.clientId || process.env[credentialVariables(provider.id).clientId]) ?? ''
-  // In the digest too: to some file systems `Work` and `work` are one name.
-  const client = digest('client', JSON.stringify([profile, clientId])).slice(0, 12)
-  const ref = { slot: provider.id, id: `${profile}-${client}` }
+  const ref = accountRef({ provider: provider.id, profile, clientId })
   const own = new OwnAccount({
     provider,
     store,

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -19,6 +20,7 @@ import { grantContract } from '@latchkey/core/store-contract'
 import { TestClock } from '@latchkey/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type DiskStore, diskStore } from './disk-store.ts'
+import { accountRef } from './file-names.ts'
 import { removeOwnFile } from './own-files.ts'
 import { thisProcess } from './process-id.ts'
 
@@ -40,11 +42,11 @@ function storeIn(folder = newFolder(), clock = new TestClock({ frozen: true, sta
   return { store, clock, folder, warnings }
 }
 
-const ref = { slot: 'spotify', id: 'default' }
 const record = (version: string): VersionedRecord => ({ version, sealed: Buffer.from(`{"of":"${version}"}`) })
 const about = { provider: 'spotify', clientId: 'c', profile: 'default', identity: 'i', scope: [] }
+const ref = accountRef(about)
 const put = (store: DiskStore): Promise<void> => store.put(ref, record('g1'), 1_000, about)
-const fileOf = (folder: string): string => join(folder, 'spotify', 'default.json')
+const fileOf = (folder: string): string => join(folder, 'spotify', `${ref.id}.json`)
 
 describe('the contract of grants and leases', () => {
   it.each(grantContract.map((check) => [check.name, check] as const))('%s', async (_name, { run }) => {
@@ -120,6 +122,7 @@ describe('case 93: the token file', () => {
         await put(store)
         execFileSync('chown', ['65534', path === fileOf ? fileOf(folder) : folder])
         await expect(put(store)).rejects.toThrow(/belongs to another user/)
+        await expect(store.grants.read(ref)).rejects.toThrow(/belongs to another user/)
       }
     },
   )
@@ -129,17 +132,21 @@ describe('case 93: the token file', () => {
     [
       'a link',
       (folder: string) => {
-        mkdirSync(`${folder}-real`, { mode: 0o700 })
-        rmSync(folder, { recursive: true })
+        renameSync(folder, `${folder}-real`)
         symlinkSync(`${folder}-real`, folder)
       },
       /not a link/,
     ],
-  ])('is not written into a folder that is %s', async (_what, spoil, message) => {
-    const { store, folder } = storeIn()
-    await put(store)
-    spoil(folder)
-    await expect(put(store)).rejects.toThrow(message)
+  ])('is neither written into a folder that is %s, nor read there', async (_what, spoil, message) => {
+    for (const below of ['', 'spotify']) {
+      const { store, folder } = storeIn()
+      await put(store)
+      spoil(join(folder, below))
+      await expect(put(store)).rejects.toThrow(message)
+      await expect(store.grants.read(ref)).rejects.toThrow(message)
+      await expect(store.leases.owner(ref)).rejects.toThrow(message)
+      if (below === '') await expect(store.accounts()).rejects.toThrow(message)
+    }
   })
 
   it.skipIf(process.platform !== 'linux')(
@@ -188,6 +195,25 @@ describe('case 93: the token file', () => {
     expect(aside).toHaveLength(1)
     expect(readFileSync(join(folder, 'spotify', aside[0] ?? ''), 'utf8')).toBe(text)
     expect(warnings).toEqual([expect.stringContaining(aside[0] ?? '?')])
+    expect(await store.grants.delete(ref, 'g1')).toBe('deleted')
+    expect(readdirSync(join(folder, 'spotify')).filter((name) => !name.includes('.lock.'))).toEqual([])
+  })
+
+  it.skipIf(process.platform !== 'linux')('is known not to fit before anybody is asked', async () => {
+    const { store, folder } = storeIn()
+    await expect(store.requireRoomFor(ref)).resolves.toBeUndefined()
+    const program = `
+      import { diskStore } from '${new URL('./disk-store.ts', import.meta.url).href}'
+      process.on('SIGXFSZ', () => {})
+      await diskStore({ folder: ${JSON.stringify(folder)} }).requireRoomFor(${JSON.stringify(ref)})
+        .then(() => console.log('room'), (error) => console.log(error.message))`
+    const run = `ulimit -f 4; exec "${process.execPath}" --conditions=@latchkey/source --input-type=module -e "$PROGRAM"`
+    const said = execFileSync('bash', ['-c', run], {
+      env: { ...process.env, PROGRAM: program },
+      encoding: 'utf8',
+    })
+    expect(said).toMatch(/cannot be written \(EFBIG\)/)
+    expect(readdirSync(join(folder, 'spotify')).filter((name) => !name.includes('.lock.'))).toEqual([])
   })
 
   it('that cannot be removed is not said to be gone', async () => {
@@ -211,7 +237,7 @@ describe('case 93: the token file', () => {
     for (const ending of ['draft', 'tmp'])
       writeFileSync(`${fileOf(folder)}.abc.${ending}`, 'tokens, perhaps', { mode: 0o600 })
     await put(store)
-    expect(readdirSync(join(folder, 'spotify')).sort()).toEqual(['default.json', 'default.json.lock.2'])
+    expect(readdirSync(join(folder, 'spotify')).sort()).toEqual([`${ref.id}.json`, `${ref.id}.json.lock.2`])
   })
 
   it('of a newer version is left alone', async () => {
@@ -253,22 +279,35 @@ describe('accounts()', () => {
     const { store } = storeIn()
     expect(await store.accounts()).toEqual([])
     await put(store)
-    await store.put({ slot: 'exbo', id: 'x' }, record('g'), 100, { ...about, provider: 'exbo' })
+    const atExbo = { ...about, provider: 'exbo' }
+    await store.put(accountRef(atExbo), record('g'), 100, atExbo)
     expect((await store.accounts()).map((one) => one.about.provider)).toEqual(['exbo', 'spotify'])
     expect(JSON.stringify(await store.accounts())).not.toContain('sealed')
   })
 
   it.skipIf(process.platform === 'win32')(
-    'does not take a folder that cannot be read for an empty one',
+    'does not take what is no folder, or cannot be read, for an empty one',
     async () => {
       const { store, folder } = storeIn()
       symlinkSync(folder, folder)
-      await expect(store.accounts()).rejects.toMatchObject({
+      await expect(store.accounts()).rejects.toMatchObject({ code: 'store_unavailable', reason: 'folder' })
+      const belowFile = join(newFolder(), 'file')
+      writeFileSync(dirname(belowFile), '')
+      await expect(diskStore({ folder: belowFile }).accounts()).rejects.toMatchObject({
         code: 'store_unavailable',
-        message: expect.stringContaining('cannot be read (ELOOP)'),
+        message: expect.stringContaining('cannot be read (ENOTDIR)'),
       })
     },
   )
+
+  it('lists no copies', async () => {
+    const { store, folder } = storeIn()
+    await put(store)
+    mkdirSync(join(folder, 'google'), { mode: 0o700 })
+    for (const copy of [join(folder, 'google', `${ref.id}.json`), join(folder, 'spotify', 'copy.json')])
+      writeFileSync(copy, readFileSync(fileOf(folder)), { mode: 0o600 })
+    expect((await store.accounts()).map((one) => one.ref)).toEqual([ref])
+  })
 
   it('takes an empty name of a folder for none: it is not the current one', () => {
     expect(diskStore({ folder: '' }).folder).toBe(diskStore().folder)

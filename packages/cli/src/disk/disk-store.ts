@@ -1,10 +1,8 @@
 import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
-  type Attempt,
   type Clock,
   consoleLogger,
-  type GrantObservation,
   type GrantRef,
   type GrantStore,
   type LeaseStore,
@@ -15,18 +13,23 @@ import {
 import { steadyLogger } from '@latchkey/core/terminal'
 import envPaths from 'env-paths'
 import { type AccountAbout, type AccountFile, accountFileIn, fileText } from './account-file.ts'
+import { type AccountFiles, type Change, DiskGrants, DiskLeases } from './disk-grants.ts'
 import { FileMutex } from './file-mutex.ts'
-import { namesIn, safeName } from './file-names.ts'
+import { accountRef, namesIn, safeName } from './file-names.ts'
 import {
+  asideOf,
   diskError,
   ensureOwnFolder,
+  hasOwnFolder,
   readOwnFile,
+  removeAside,
   removeDrafts,
   removeOwnFile,
   replaceOwnFile,
+  requireRoomFor,
   systemError,
 } from './own-files.ts'
-import { isSurelyGone, thisProcess } from './process-id.ts'
+import { isSurelyGone } from './process-id.ts'
 
 /** Options of {@link diskStore}. */
 export interface DiskStoreOptions {
@@ -43,9 +46,6 @@ export interface StoredAccount {
   readonly about: AccountAbout
 }
 
-/** What of an account a change leaves, removes or puts there. */
-type Change<Result> = (file: AccountFile) => { readonly result: Result; readonly next?: AccountFile }
-
 /**
  * One person's accounts in a folder of their own, one file each, for all of their programs at once.
  * The folder is made when something is stored.
@@ -55,7 +55,7 @@ export function diskStore(options: DiskStoreOptions = {}): DiskStore {
 }
 
 /** See {@link diskStore}. Every change of a file is made by one process at a time, whole or not at all. */
-export class DiskStore {
+export class DiskStore implements AccountFiles {
   readonly folder: string
   readonly grants: GrantStore
   readonly leases: LeaseStore
@@ -75,6 +75,7 @@ export class DiskStore {
   /** What is stored of an account, expired parts left out. A corrupt file is put aside, and counts as none. */
   async read(ref: GrantRef): Promise<AccountFile> {
     const path = this.#pathOf(ref)
+    if (!(await hasOwnFolder(this.folder)) || !(await hasOwnFolder(dirname(path)))) return {}
     const file = await this.#fileAt(path)
     if (file !== 'corrupt') return file
     return this.#mutexOf(path).run(() => this.#readable(path))
@@ -96,11 +97,12 @@ export class DiskStore {
   }
 
   /**
-   * Finds out whether an account could be stored: its folder is made, and locked for a moment.
+   * Finds out whether an account could be stored: its folder is made and locked for a moment, and has room.
    * @throws {LatchkeyError} `store_unavailable`: the message says what to mend.
    */
   async requireRoomFor(ref: GrantRef): Promise<void> {
     await this.change(ref, () => ({ result: undefined }))
+    await requireRoomFor(this.#pathOf(ref))
   }
 
   /** Stores a new authorization over whatever was there. */
@@ -113,18 +115,24 @@ export class DiskStore {
     }))
   }
 
-  /** Every account that is stored, by provider and profile. */
+  /** Every account that is stored, by provider and profile. A copy of a file is none. */
   async accounts(): Promise<readonly StoredAccount[]> {
+    if (!(await hasOwnFolder(this.folder))) return []
     const found: StoredAccount[] = []
     for (const slot of await namesIn(this.folder)) {
       for (const name of await namesIn(join(this.folder, slot))) {
         if (!name.endsWith('.json')) continue
         const ref = { slot, id: name.slice(0, -'.json'.length) }
         const { about, grant } = await this.read(ref)
-        if (about !== undefined && grant !== undefined) found.push({ ref, about })
+        if (about === undefined || grant === undefined) continue
+        if (this.#pathOf(accountRef(about)) === this.#pathOf(ref)) found.push({ ref, about })
       }
     }
     return found.sort((one, other) => sortKey(one).localeCompare(sortKey(other)))
+  }
+
+  async removeAside(ref: GrantRef): Promise<void> {
+    await removeAside(this.#pathOf(ref))
   }
 
   /** Epoch seconds. */
@@ -157,13 +165,13 @@ export class DiskStore {
   async #readable(path: string): Promise<AccountFile> {
     const file = await this.#fileAt(path)
     if (file !== 'corrupt') return file
-    const aside = `${path}.corrupt-${Math.floor(this.#clock.now())}`
+    const aside = asideOf(path, this.#clock.now())
     await rename(path, aside).catch((error: unknown) => {
       throw systemError(`${path} is corrupt, and cannot be put aside`, error, 'write')
     })
     this.#log.warn(
       { event: 'disk.corrupt' },
-      `${path} could not be read and was put aside as ${aside}. Sign in again.`,
+      `${path} could not be read and was put aside as ${aside}, which may hold tokens. Sign in again; a sign-out removes it.`,
     )
     return {}
   }
@@ -179,112 +187,6 @@ export class DiskStore {
   #pathOf({ slot, id }: GrantRef): string {
     return join(this.folder, safeName(slot), `${safeName(id)}.json`)
   }
-}
-
-class DiskGrants implements GrantStore {
-  readonly #store: DiskStore
-
-  constructor(store: DiskStore) {
-    this.#store = store
-  }
-
-  async read(ref: GrantRef, renewTtlSeconds?: number): Promise<VersionedRecord | undefined> {
-    if (renewTtlSeconds === undefined) return recordOf(await this.#store.read(ref))
-    return this.#store.change(ref, (file) => {
-      const { grant } = file
-      if (grant === undefined) return { result: undefined }
-      const expiresAt = this.#store.now() + renewTtlSeconds
-      return { result: recordOf(file), next: { ...file, grant: { ...grant, expiresAt } } }
-    })
-  }
-
-  create(ref: GrantRef, record: VersionedRecord, ttlSeconds: number): Promise<VersionedRecord> {
-    return this.#store.change(ref, (file) => {
-      const standing = recordOf(file)
-      if (standing !== undefined) return { result: standing }
-      const expiresAt = this.#store.now() + ttlSeconds
-      return { result: record, next: { ...file, grant: { ...record, expiresAt } } }
-    })
-  }
-
-  async observe(ref: GrantRef): Promise<GrantObservation> {
-    const file = await this.#store.read(ref)
-    return { record: recordOf(file), attempt: file.attempt?.attempt, leaseOwner: file.lease?.owner }
-  }
-
-  commit(
-    ref: GrantRef,
-    expectedVersion: string,
-    record: VersionedRecord,
-  ): Promise<'committed' | 'moved' | 'gone'> {
-    return this.#store.change(ref, (file) => {
-      const { grant } = file
-      if (grant === undefined) return { result: 'gone' }
-      if (grant.version === record.version) return { result: 'committed' }
-      if (grant.version !== expectedVersion) return { result: 'moved' }
-      const { expiresAt } = grant
-      return { result: 'committed', next: { ...file, grant: { ...record, expiresAt } } }
-    })
-  }
-
-  delete(ref: GrantRef, expectedVersion: string): Promise<'deleted' | 'moved'> {
-    return this.#store.change(ref, ({ grant }) =>
-      grant === undefined || grant.version === expectedVersion
-        ? { result: 'deleted', next: {} }
-        : { result: 'moved' },
-    )
-  }
-}
-
-/** A lease ends with its time, or with the process that holds it. */
-class DiskLeases implements LeaseStore {
-  readonly #store: DiskStore
-
-  constructor(store: DiskStore) {
-    this.#store = store
-  }
-
-  take(ref: GrantRef, owner: string, ttlSeconds: number): Promise<boolean> {
-    return this.#store.change(ref, (file) => {
-      if (file.lease !== undefined) return { result: file.lease.owner === owner }
-      return { result: true, next: { ...file, lease: this.#lease(owner, ttlSeconds) } }
-    })
-  }
-
-  extend(ref: GrantRef, owner: string, ttlSeconds: number): Promise<boolean> {
-    return this.#store.change(ref, (file) =>
-      file.lease?.owner === owner
-        ? { result: true, next: { ...file, lease: this.#lease(owner, ttlSeconds) } }
-        : { result: false },
-    )
-  }
-
-  async release(ref: GrantRef, owner: string): Promise<void> {
-    await this.#store.change(ref, (file) => {
-      const { lease, ...rest } = file
-      return lease?.owner === owner ? { result: undefined, next: rest } : { result: undefined }
-    })
-  }
-
-  async owner(ref: GrantRef): Promise<string | undefined> {
-    return (await this.#store.read(ref)).lease?.owner
-  }
-
-  writeAttempt(ref: GrantRef, attempt: Attempt, ttlSeconds: number): Promise<boolean> {
-    return this.#store.change(ref, (file) => {
-      if (file.lease?.owner !== attempt.owner) return { result: false }
-      const expiresAt = this.#store.now() + ttlSeconds
-      return { result: true, next: { ...file, attempt: { attempt, expiresAt } } }
-    })
-  }
-
-  #lease(owner: string, ttlSeconds: number): NonNullable<AccountFile['lease']> {
-    return { owner, process: thisProcess, expiresAt: this.#store.now() + ttlSeconds }
-  }
-}
-
-function recordOf({ grant }: AccountFile): VersionedRecord | undefined {
-  return grant && { version: grant.version, sealed: grant.sealed }
 }
 
 function sortKey({ about: { provider, profile, clientId } }: StoredAccount): string {

@@ -9,6 +9,8 @@ const fileMode = 0o600
 const othersMay = 0o077
 const isWindows = process.platform === 'win32'
 const largestFile = 1_000_000
+/** More than the tokens of most servers take. */
+const usualFile = 16_384
 
 /** What is wrong with a file or folder, and what to do about it. The path is named; nothing that stands in it is. */
 export function diskError(problem: string, reason: string): LatchkeyError {
@@ -37,7 +39,19 @@ export async function ensureOwnFolder(path: string): Promise<void> {
   await makeFolder(path).catch((error: unknown) => {
     throw diskError(`The folder ${path} cannot be made (${codeOf(error)}).`, 'folder')
   })
-  const stats = await lstat(path)
+  await hasOwnFolder(path)
+}
+
+/**
+ * Whether there is such a folder.
+ * @throws {LatchkeyError} `store_unavailable`: it is no folder, somebody else's, a link, or open to others.
+ */
+export async function hasOwnFolder(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw systemError(`${path} cannot be read`, error, 'read')
+  })
+  if (stats === undefined) return false
   if (!stats.isDirectory()) throw diskError(`${path} must be a folder, not a link or a file.`, 'folder')
   requireOwn(path, stats)
   if (!isWindows && (stats.mode & othersMay) !== 0)
@@ -45,6 +59,7 @@ export async function ensureOwnFolder(path: string): Promise<void> {
       `Others may enter ${path}, where tokens lie. Close it: chmod 700 '${path}'.`,
       'folder_mode',
     )
+  return true
 }
 
 /**
@@ -83,7 +98,7 @@ export async function readOwnFile(path: string): Promise<string | undefined> {
  * @throws {LatchkeyError} `store_unavailable`
  */
 export async function replaceOwnFile(path: string, text: string): Promise<void> {
-  const draft = `${path}.${randomId(128)}.draft`
+  const draft = draftBeside(path)
   try {
     await writeNewFile(draft, text, 'to_disk')
     await rename(draft, path)
@@ -92,6 +107,21 @@ export async function replaceOwnFile(path: string, text: string): Promise<void> 
     throw systemError(`${path} cannot be written`, error, 'write')
   }
   await syncFolder(dirname(path))
+}
+
+/**
+ * Finds out whether there is room for a file, and the right to write it.
+ * @throws {LatchkeyError} `store_unavailable`
+ */
+export async function requireRoomFor(path: string): Promise<void> {
+  const draft = draftBeside(path)
+  try {
+    await writeNewFile(draft, ' '.repeat(usualFile))
+  } catch (error) {
+    throw systemError(`${path} cannot be written`, error, 'write')
+  } finally {
+    await unlink(draft).catch(() => {})
+  }
 }
 
 /**
@@ -123,12 +153,31 @@ export async function removeOwnFile(path: string): Promise<void> {
  * may hold tokens. To be called by the one process that may write the file now.
  */
 export async function removeDrafts(path: string): Promise<void> {
+  for (const other of await filesBeside(path, /\.(?:draft|tmp)$/)) await unlink(other).catch(() => {})
+}
+
+/** Where a corrupt file is put aside. It may hold tokens. @param now epoch seconds */
+export function asideOf(path: string, now: number): string {
+  return `${path}.corrupt-${Math.floor(now)}`
+}
+
+/** Removes what was put aside. @throws {LatchkeyError} `store_unavailable`: some of it is still there. */
+export async function removeAside(path: string): Promise<void> {
+  for (const other of await filesBeside(path, /\.corrupt-\d+$/)) await removeOwnFile(other)
+}
+
+async function filesBeside(path: string, ending: RegExp): Promise<readonly string[]> {
   const folder = dirname(path)
   const start = `${basename(path)}.`
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(start) && /\.(?:draft|tmp)$/.test(name))
-      await unlink(join(folder, name)).catch(() => {})
-  }
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return []
+    throw systemError(`${folder} cannot be read`, error, 'read')
+  })
+  return names.filter((name) => name.startsWith(start) && ending.test(name)).map((name) => join(folder, name))
+}
+
+function draftBeside(path: string): string {
+  return `${path}.${randomId(128)}.draft`
 }
 
 /** `ENOENT` and the like. */
