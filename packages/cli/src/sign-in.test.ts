@@ -7,6 +7,7 @@ import { LatchkeyError } from '@latchkey/core'
 import {
   type Auth0,
   type Spotify,
+  startAuth0,
   startBitfount,
   startExbo,
   startSpotify,
@@ -16,6 +17,7 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.ts'
 import {
+  auth0,
   bitfount,
   type DiskStore,
   diskStore,
@@ -209,7 +211,7 @@ describe('signing in by loopback', () => {
     expect(prompts).toHaveLength(3)
   })
 
-  it('revokes nothing when nobody can say who signed in', async () => {
+  it('stores nothing when nobody can say who signed in and it matters', async () => {
     const { sign, emulator, store } = await atSpotify()
     emulator.api.faults.always('me', { status: 503 })
     await expect(sign({ user: 'account-user-ada' })).rejects.toMatchObject({ code: 'as_unavailable' })
@@ -234,6 +236,81 @@ describe('signing in by loopback', () => {
     await expect(sign()).rejects.toThrow('The disk is full.')
     await expect.poll(() => pages).toEqual([{ status: 400, text: expect.stringContaining('failed') }])
     store.put = put
+  })
+})
+
+/** Somebody at a server that revokes, where that ends everything that its user has agreed to. */
+async function atAuth0() {
+  const clock = new TestClock()
+  const emulator = await startAuth0({ clock, policy: { rotate: true, acceptsAnyClient: true } })
+  onTestFinished(() => emulator.close())
+  const at = person(emulator, clock)
+  const sign = (more: Partial<SignInOptions> & { readonly as?: string } = {}) => {
+    const { as = 'Ada', ...options } = more
+    return signIn({
+      provider: auth0({ ...emulator.presetOverrides, domain: 'example.eu.auth0.com' }),
+      via: 'loopback',
+      scope: ['openid', 'offline_access'],
+      ...at.shared,
+      onPrompt: ({ url }) => void at.browser.signIn(url, { as }),
+      ...options,
+    })
+  }
+  const fullDisk = (): void => {
+    at.store.put = () => Promise.reject(new LatchkeyError('store_unavailable', 'The disk is full.'))
+  }
+  /** Of each authorization that was given, in turn. */
+  const areRevoked = (): boolean[] => emulator.as.grants().map(({ revoked }) => revoked)
+  return { ...at, emulator, sign, fullDisk, areRevoked }
+}
+
+describe('tokens that were brought and are not stored', () => {
+  it('are revoked: the disk is full', async () => {
+    const { sign, fullDisk, areRevoked } = await atAuth0()
+    fullDisk()
+    await expect(sign()).rejects.toThrow('The disk is full.')
+    expect(areRevoked()).toEqual([true])
+  })
+
+  it('are revoked: nobody can say that they are of the user that is wanted', async () => {
+    const { sign, emulator, areRevoked } = await atAuth0()
+    emulator.as.faults.always('userinfo', { status: 500 })
+    await expect(sign({ user: 'user-ada' })).rejects.toMatchObject({ code: 'as_unavailable' })
+    expect(areRevoked()).toEqual([true])
+  })
+
+  it('are revoked: they are of another user', async () => {
+    const { sign, areRevoked } = await atAuth0()
+    await sign()
+    const other = { profile: 'other', as: 'Grace', user: 'somebody else' }
+    await expect(sign(other)).rejects.toMatchObject({ code: 'account_mismatch' })
+    expect(areRevoked()).toEqual([false, true])
+  })
+
+  it.each(['token', 'userinfo'] as const)('are revoked: it was given up while %s hung', async (endpoint) => {
+    const { sign, emulator, areRevoked, store } = await atAuth0()
+    const hold = emulator.as.faults.hold(endpoint)
+    const stop = new AbortController()
+    const signing = sign({ signal: stop.signal }).catch((error: unknown) => error)
+    await hold.arrived
+    stop.abort(new Error('given up'))
+    expect(await signing).toBe(stop.signal.reason)
+    hold.release()
+    await expect.poll(areRevoked).toEqual([true])
+    expect(await tokenFiles(store)).toEqual([])
+  })
+
+  it('stay where revoking would end the account that is stored', async () => {
+    const { sign, fullDisk, areRevoked, emulator } = await atAuth0()
+    await sign()
+    const other = { profile: 'other', user: 'somebody else' }
+    await expect(sign(other)).rejects.toMatchObject({ code: 'account_mismatch' })
+    emulator.as.faults.next('userinfo', 1, { status: 500 })
+    await expect(sign(other)).rejects.toMatchObject({ code: 'as_unavailable' })
+    fullDisk()
+    await expect(sign({ force: true })).rejects.toThrow('The disk is full.')
+    expect(areRevoked()).toEqual([false, false, false, false])
+    expect(await (await sign()).isValid()).toBe(true)
   })
 })
 

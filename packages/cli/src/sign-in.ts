@@ -1,5 +1,5 @@
-import { consoleLogger, LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
-import { abortable, credentialVariables, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
+import { consoleLogger, LatchkeyError, OAuthClient } from '@latchkey/core'
+import { credentialVariables, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
 import { DiskStore } from './disk/disk-store.ts'
@@ -15,14 +15,15 @@ import {
 import { byConsole } from './sign-in/by-console.ts'
 import { byDevice } from './sign-in/by-device.ts'
 import { byLoopback } from './sign-in/by-loopback.ts'
+import { keep } from './sign-in/keep.ts'
+import { Leftovers } from './sign-in/leftovers.ts'
 import { checkedLoopback } from './sign-in/loopback.ts'
 import { promptIn } from './sign-in/prompt-in.ts'
 import { promptTexts, type SignInRequest } from './sign-in/request.ts'
+import type { StoragePlace } from './sign-in/storage-place.ts'
 import { terminalClient } from './sign-in/terminal-client.ts'
 import { wouldHaveToAsk } from './sign-in/would-have-to-ask.ts'
 
-/** Longer than any authorization lives unused. */
-const keepSeconds = 5 * 365 * 86_400
 const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as const
 
 /**
@@ -93,12 +94,7 @@ async function grantedScope({ own }: Place, { force = false }: SignInOptions): P
 }
 
 /** One account, and all that works on it. */
-interface Place {
-  readonly own: OwnAccount
-  readonly store: DiskStore
-  readonly ref: { readonly slot: string; readonly id: string }
-  readonly profile: string
-  readonly audience: string | undefined
+interface Place extends StoragePlace {
   readonly options: AccountOptions
   readonly account: (about: AccountAbout | undefined) => TerminalAccount
 }
@@ -166,71 +162,18 @@ async function signInAnew(
       clock,
       ...(logger && { logger }),
     })
+    const leftovers = new Leftovers(client, place)
     try {
-      return await ways[options.via](client, requestOf(options, scope, audience, signal), (response) =>
-        keep(client, response, { place, scope, user: options.user, signal }),
+      return await ways[options.via](client, requestOf(options, scope, audience, signal), (exchange) =>
+        keep(exchange, { client, place, leftovers, scope, user: options.user, signal }),
       )
     } finally {
-      const closing = client.close()
+      const closing = leftovers.revoked().then(() => client.close())
       // A request that was given up is not waited for.
       if (signal.aborted) closing.catch(() => {})
       else await closing
     }
   })
-}
-
-/** Stores what a sign-in has brought, if it is of the user that is wanted. */
-async function keep(
-  client: OAuthClient,
-  { tokens }: TokenResponse,
-  {
-    place: { own, store, ref, profile, audience },
-    scope,
-    user,
-    signal,
-  }: {
-    readonly place: Place
-    readonly scope: readonly string[]
-    readonly user: string | undefined
-    readonly signal: AbortSignal
-  },
-): Promise<AccountAbout> {
-  const whose = await abortable(userOf(client, tokens, user), signal)
-  if (user !== undefined && whose?.id !== user) {
-    await client.revoke(tokens).catch(() => {})
-    throw new LatchkeyError(
-      'account_mismatch',
-      'Another user signed in than the one that was wanted. Nothing was stored.',
-      { provider: own.provider.id },
-    )
-  }
-  const about: AccountAbout = {
-    provider: own.provider.id,
-    clientId: own.provider.clientId,
-    profile,
-    identity: own.identity,
-    ...(audience !== undefined && { audience }),
-    scope,
-    ...(whose && { user: whose }),
-  }
-  await store.put(ref, own.record(tokens), keepSeconds, about)
-  return about
-}
-
-/** Who signed in, where the provider says it. */
-async function userOf(
-  client: OAuthClient,
-  tokens: TokenResponse['tokens'],
-  wanted: string | undefined,
-): Promise<AccountAbout['user']> {
-  try {
-    const { id, name } = await client.userinfo(tokens)
-    return { id, ...(name !== undefined && { name }) }
-  } catch (error) {
-    // The tokens are good without it, where it does not matter whose they are.
-    if (wanted !== undefined || (LatchkeyError.is(error) && error.code === 'invalid_callback')) throw error
-    return undefined
-  }
 }
 
 /** Ends with the caller's signal, or after the time that is given. */

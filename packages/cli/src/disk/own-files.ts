@@ -106,7 +106,8 @@ export async function replaceOwnFile(path: string, text: string): Promise<void> 
     await unlink(draft).catch(() => {})
     throw systemError(`${path} cannot be written`, error, 'write')
   }
-  await syncFolder(dirname(path))
+  // It stands there now, whatever the machine would make of it in a crash.
+  await syncFolder(dirname(path)).catch(() => {})
 }
 
 /**

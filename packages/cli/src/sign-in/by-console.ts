@@ -23,5 +23,5 @@ export async function byConsole<Kept>(
   const exchange = isAddress
     ? client.exchangeCode(pasted, pending)
     : client.exchangePastedCode(pasted, pending)
-  return keep(await abortable(exchange, signal))
+  return keep(exchange)
 }

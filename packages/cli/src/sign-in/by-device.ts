@@ -14,5 +14,5 @@ export async function byDevice<Kept>(
   const url = verificationUriComplete ?? verificationUri
   const isOpened = await openInBrowser(url, openBrowser)
   onPrompt({ via: 'device', userCode, verificationUri, verificationUriComplete, expiresAt, url, isOpened })
-  return keep(await device.tokens({ signal }))
+  return keep(device.tokens({ signal }))
 }

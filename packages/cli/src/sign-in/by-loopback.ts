@@ -22,7 +22,7 @@ export async function byLoopback<Kept>(
     onPrompt({ via: 'loopback', url: pending.url, isOpened })
     const { query, tell } = await answer
     try {
-      const kept = await keep(await abortable(client.exchangeCode(query, pending), signal))
+      const kept = await keep(client.exchangeCode(query, pending))
       tell('success')
       return kept
     } catch (error) {

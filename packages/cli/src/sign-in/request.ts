@@ -57,5 +57,5 @@ export interface SignInRequest {
   readonly onPrompt: (prompt: Prompt) => void
 }
 
-/** What becomes of the tokens of a sign-in; before it is done nobody is told that it has worked. */
-export type Keep<Kept> = (response: TokenResponse) => Promise<Kept>
+/** What becomes of the tokens that an exchange brings; before it is done nobody is told that it has worked. */
+export type Keep<Kept> = (exchange: Promise<TokenResponse>) => Promise<Kept>
