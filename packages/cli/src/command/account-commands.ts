@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { buffer } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import { LatchkeyError } from '@latchkey/core'
-import { printable } from '@latchkey/core/terminal'
+import { printable, signsNobodyIn, signsUsersIn } from '@latchkey/core/terminal'
 import type { TerminalAccount } from '../account.ts'
 import { diskStore } from '../disk/disk-store.ts'
 import { type AccountOptions, defaultTimeoutSeconds } from '../options.ts'
@@ -10,9 +7,7 @@ import { promptIn } from '../sign-in/prompt-in.ts'
 import { type Prompt, promptTexts } from '../sign-in/request.ts'
 import { openAccount, signIn } from '../sign-in.ts'
 import type { Arguments } from './arguments.ts'
-import { UnreachableError, UsageError } from './failure.ts'
 import { portsOf, requireWayFor, wayOf } from './login-arguments.ts'
-import { causeOf } from './network-error.ts'
 import { presetOf } from './presets.ts'
 import { showWaiting } from './waiting.ts'
 
@@ -61,56 +56,6 @@ export async function login(args: Arguments): Promise<Report> {
   }
 }
 
-/** `latchkey fetch`. The body goes to stdout as it is. */
-export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
-  const [, url] = args.operands
-  if (url === undefined) throw new UsageError('latchkey fetch <provider> <url>', 'fetch')
-  if (!/^https?:/.test(URL.parse(url)?.protocol ?? ''))
-    throw new UsageError('The address must be absolute, such as https://api.spotify.com/v1/me.', 'fetch')
-  const headers = headersOf(args.list('header'))
-  const account = await requireAccount(args)
-  const data = args.text('data')
-  const body = data === undefined ? undefined : await dataOf(data)
-  const method = args.text('method') ?? (body === undefined ? 'GET' : 'POST')
-  const reply = await answerOf(url, () =>
-    account.fetch(url, { method, headers, ...(body !== undefined && { body }) }),
-  )
-  const exitCode = reply.status < 400 ? 0 : 1
-  if (args.isJson) {
-    const { status } = reply
-    const json = { status, headers: Object.fromEntries(reply.headers), body: await reply.text() }
-    return { json, text: '', exitCode }
-  }
-  if (!reply.ok) process.stderr.write(`${reply.status} ${printable(reply.statusText)}\n`)
-  if (reply.body !== null) await pipeline(reply.body, process.stdout, { end: false })
-  // The shell's next prompt begins on a line of its own.
-  if (process.stdout.isTTY) process.stdout.write('\n')
-  process.exitCode = exitCode
-  return undefined
-}
-
-function headersOf(given: readonly string[]): Headers {
-  const headers = new Headers()
-  for (const header of given) {
-    const [, name = '', value = ''] = /^([^:]+):(.*)$/s.exec(header) ?? []
-    try {
-      headers.append(name, value.trim())
-    } catch {
-      throw new UsageError('--header wants <name>: <value>, both as HTTP allows them.', 'fetch')
-    }
-  }
-  return headers
-}
-
-async function answerOf(url: string, ask: () => Promise<Response>): Promise<Response> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (LatchkeyError.is(error) || !(error instanceof Error && 'cause' in error)) throw error
-    throw new UnreachableError(`${new URL(url).origin} cannot be reached (${causeOf(error)}).`)
-  }
-}
-
 /** `latchkey token`. */
 export async function token(args: Arguments): Promise<Report> {
   const account = await requireAccount(args)
@@ -156,10 +101,12 @@ export async function logout(args: Arguments): Promise<Report> {
   }
 }
 
-async function requireAccount(args: Arguments): Promise<TerminalAccount> {
+/** @throws {LatchkeyError} `login_required`: nobody is signed in. */
+export async function requireAccount(args: Arguments): Promise<TerminalAccount> {
   const options = await accountOptions(args)
   const account = await openAccount(options)
   if (account !== undefined) return account
+  if (!signsUsersIn(options.provider)) throw signsNobodyIn(options.provider)
   const { id, name } = options.provider
   throw new LatchkeyError('login_required', `Nobody is signed in at ${name}.`, {
     provider: id,
@@ -214,14 +161,4 @@ function prompted(prompt: Prompt, until: number): () => void {
   return prompt.via === 'device'
     ? showWaiting(stderr, 'Waiting for you to agree', Math.min(until, prompt.expiresAt * 1_000))
     : showWaiting(stderr, 'Waiting for the browser', until)
-}
-
-async function dataOf(data: string): Promise<string | Uint8Array<ArrayBuffer>> {
-  if (data === '@-') return new Uint8Array(await buffer(process.stdin))
-  if (!data.startsWith('@')) return data
-  const path = data.slice(1)
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`--data: ${path} cannot be read (${error.code}).`, 'fetch')
-  })
-  return new Uint8Array(bytes)
 }

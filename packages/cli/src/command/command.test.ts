@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,8 +20,8 @@ interface Run {
 function terminal(env: Readonly<Record<string, string>> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-command-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const start = (...args: string[]) => {
-    const child = execFile(process.execPath, ['--conditions=@latchkey/source', program, ...args], {
+  const started = (file: string, args: readonly string[]) => {
+    const child = execFile(file, args, {
       env: { PATH: process.env.PATH ?? '', LATCHKEY_FOLDER: join(folder, 'latchkey'), ...env },
     })
     let [stdout, stderr] = ['', '']
@@ -35,9 +35,16 @@ function terminal(env: Readonly<Record<string, string>> = {}) {
     const done = new Promise<Run>((resolve) => {
       child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
     })
-    return { done, said: () => stderr, child }
+    return { done, said: () => stderr, shown: () => stdout, child }
   }
-  return { folder, start, run: (...args: string[]): Promise<Run> => start(...args).done }
+  const start = (...args: string[]) =>
+    started(process.execPath, ['--conditions=@latchkey/source', program, ...args])
+  const command = `"${process.execPath}" --conditions=@latchkey/source "${program}"`
+  /** With redirections, and whatever else a shell does. */
+  const shell = (line: string): Promise<Run> => started('bash', ['--norc', '-c', `${command} ${line}`]).done
+  /** In a terminal, which shows stderr too. */
+  const pty = (line: string) => started('script', ['-qec', `${command} ${line}`, '/dev/null'])
+  return { folder, start, shell, pty, run: (...args: string[]): Promise<Run> => start(...args).done }
 }
 
 /** The address of a server that answers like this. */
@@ -56,9 +63,9 @@ async function atSpotify(options: Parameters<typeof startSpotify>[0] = {}) {
   const { folder } = terminal()
   const file = join(folder, 'providers.json')
   writeFileSync(file, JSON.stringify({ spotify: overrides }))
-  const shell = terminal({ LATCHKEY_PROVIDERS: file, SPOTIFY_CLIENT_SECRET: clientSecret })
+  const at = terminal({ LATCHKEY_PROVIDERS: file, SPOTIFY_CLIENT_SECRET: clientSecret })
   const login = async (...args: string[]): Promise<Run> => {
-    const started = shell.start('login', 'spotify', '--no-browser', ...args)
+    const started = at.start('login', 'spotify', '--no-browser', ...args)
     await expect.poll(started.said).toMatch(/http:\/\/127\.0\.0\.1:\d+\/authorize\S+/)
     const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\/authorize\S+/.exec(started.said()) ?? []
     await new UserAgent().signIn(url, { as: 'Ada' })
@@ -68,7 +75,7 @@ async function atSpotify(options: Parameters<typeof startSpotify>[0] = {}) {
     emulator.marks.findIn(runs.flatMap(({ stdout, stderr }) => [stdout, stderr]))
   /** Lets the stored token be so many seconds older. Without a secret it lies there in clear. */
   const age = (seconds: number): void => {
-    const below = join(shell.folder, 'latchkey', 'spotify')
+    const below = join(at.folder, 'latchkey', 'spotify')
     const name = readdirSync(below).find((one) => one.endsWith('.json'))
     const path = join(below, String(name))
     const file = JSON.parse(readFileSync(path, 'utf8'))
@@ -80,7 +87,7 @@ async function atSpotify(options: Parameters<typeof startSpotify>[0] = {}) {
     expect(older).not.toBe(text)
     writeFileSync(path, JSON.stringify({ ...file, grant: { ...file.grant, sealed: btoa(older) } }))
   }
-  return { emulator, login, secrets, age, me: `${emulator.apiOrigin}/v1/me`, ...shell }
+  return { emulator, login, secrets, age, me: `${emulator.apiOrigin}/v1/me`, ...at }
 }
 
 describe('latchkey', () => {
@@ -157,12 +164,92 @@ describe('latchkey', () => {
     })
     emulator.api.faults.always('me', { status: 304 })
     expect((await run('fetch', 'spotify', me)).code).toBe(0)
+    const withPassword = me.replace('://', '://ada:pw@')
+    expect(await run('fetch', 'spotify', withPassword)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^The address must hold no user name and no password/),
+    })
     await emulator.close()
     expect(await run('fetch', 'spotify', me)).toMatchObject({
       code: 4,
       stdout: '',
       stderr: expect.stringContaining(`${new URL(me).origin} cannot be reached (ECONNREFUSED).`),
     })
+  })
+
+  it.each([
+    [['--method', 'GET', '--data', 'x'], /GET.*cannot have body/],
+    [['--method', 'B@D'], /B@D/],
+    [['--method', 'TRACE'], /TRACE/],
+    [['--header', 'authorization: Bearer x'], /"authorization" is set by Latchkey/],
+    [['--header', 'Host: x'], /"host" is set by Latchkey/],
+  ])('is used wrongly with fetch %j', async (args, message) => {
+    const { login, run, me } = await atSpotify()
+    await login()
+    const { code, stdout, stderr } = await run('fetch', 'spotify', me, ...args)
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)])
+    expect(stderr).toMatch(/\nlatchkey fetch --help says more\.\n$/)
+  })
+
+  it.each([
+    [
+      'breaks off',
+      (res: ServerResponse) => {
+        res.writeHead(200, { 'content-length': '100' }).write('half')
+        setImmediate(() => res.destroy())
+      },
+      /^The answer of http:\S+ broke off \(.+\)\.\n$/,
+    ],
+    [
+      'is no gzip, as it says',
+      (res: ServerResponse) => void res.writeHead(200, { 'content-encoding': 'gzip' }).end('plain'),
+      /^The answer of http:\S+ broke off \(.+\)\.\n$/,
+    ],
+  ])('tells by its exit code that an answer %s', async (_what, answer, message) => {
+    const api = await listening((_req, res) => answer(res))
+    const { login, run } = await atSpotify()
+    await login()
+    const set = ['--set', `resourceOrigins=["${new URL(api).origin}"]`]
+    for (const more of [[], ['--json']]) {
+      const { code, stderr } = await run('fetch', 'spotify', api, ...set, ...more)
+      expect([code, stderr]).toEqual([4, expect.stringMatching(message)])
+    }
+  })
+
+  it('gives programs the whole answer: every cookie, and bytes that are no text', async () => {
+    const bytes = Buffer.from([0xff, 0xd8, 0x00, 0x9b])
+    const api = await listening((req, res) => {
+      res.setHeader('set-cookie', ['a=1', 'b=2'])
+      res.end(req.url === '/bytes' ? bytes : '\ufeffsaid \u009b31m \u202e')
+    })
+    const { login, run } = await atSpotify()
+    await login()
+    const set = ['--set', `resourceOrigins=["${new URL(api).origin}"]`, '--json']
+    const text = await run('fetch', 'spotify', api, ...set)
+    expect(JSON.parse(text.stdout)).toMatchObject({
+      status: 200,
+      headers: { 'set-cookie': ['a=1', 'b=2'] },
+      body: '\ufeffsaid \u009b31m \u202e',
+    })
+    expect(text.stdout).toContain('said \\u009b31m \\u202e')
+    const { stdout } = await run('fetch', 'spotify', `${api}bytes`, ...set)
+    expect(JSON.parse(stdout)).toMatchObject({ status: 200, bodyBase64: bytes.toString('base64') })
+  })
+
+  it.skipIf(process.platform === 'win32')('says how it went when nobody reads what it writes', async () => {
+    const { emulator, login, shell, me } = await atSpotify()
+    await login()
+    expect(await shell('token exbo 2>/dev/full')).toMatchObject({ code: 2 })
+    expect(await shell('bogus 2>/dev/full')).toMatchObject({ code: 2 })
+    expect(await shell('token spotify --profile other 2>/dev/full')).toMatchObject({ code: 3 })
+    expect(await shell('token spotify >/dev/full')).toMatchObject({
+      code: 1,
+      stderr: 'stdout cannot be written (ENOSPC).\n',
+    })
+    const piped = `fetch spotify ${me} | head -c 0; exit "\${PIPESTATUS[0]}"`
+    expect(await shell(piped)).toMatchObject({ code: 0, stderr: '' })
+    emulator.api.faults.always('me', { status: 404, body: 'x'.repeat(200_000) })
+    expect(await shell(piped)).toMatchObject({ code: 1 })
   })
 
   it('refreshes a token of which less is left than is wanted, and says when it cannot', async () => {
@@ -330,6 +417,33 @@ describe('latchkey', () => {
       code: 1,
       stderr: expect.stringContaining('run latchkey login again'),
     })
+  })
+
+  it('signs nobody in where there is nothing to sign in to', async () => {
+    const { run } = terminal({ NADEO_CLIENT_ID: 'c', NADEO_CLIENT_SECRET: 's' })
+    const set = ['--set', 'account=service', '--set', 'userAgent=app / me@example.com']
+    const nobody = {
+      code: 1,
+      stderr: expect.stringMatching(/^Nadeo \(service account\) signs no users in: .*\n$/),
+    }
+    for (const command of ['login', 'token', 'logout'])
+      expect(await run(command, 'nadeo', ...set)).toMatchObject(nobody)
+  })
+
+  it('gives up on an input that says nothing', async () => {
+    const { shell } = terminal({ SPOTIFY_CLIENT_ID: 'c' })
+    const { code, stderr } = await shell('login spotify --via console < <(yes "")')
+    expect([code, stderr]).toEqual([3, expect.stringContaining('before anything was pasted')])
+    expect(stderr.length).toBeLessThan(5_000)
+  })
+
+  it.skipIf(process.platform !== 'linux')('ends of Ctrl-C while it waits for what is pasted', async () => {
+    const { pty } = terminal({ SPOTIFY_CLIENT_ID: 'c' })
+    const login = pty('login spotify --via console')
+    await expect.poll(login.shown).toContain('Paste the address')
+    login.child.stdin?.write('\u0003')
+    const { code, stdout } = await login.done
+    expect([code, stdout]).toEqual([130, expect.not.stringContaining('input has ended')])
   })
 
   it('says its version', async () => {

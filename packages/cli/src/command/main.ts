@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
-import { printable, randomId } from '@latchkey/core/terminal'
-import { accounts, fetchUrl, login, logout, type Report, token } from './account-commands.ts'
+import { printable, randomId, unprintable } from '@latchkey/core/terminal'
+import { accounts, login, logout, type Report, token } from './account-commands.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { doctor } from './doctor.ts'
 import { type Call, exitCodeOf, messageOf, UsageError } from './failure.ts'
+import { fetchUrl } from './fetch-url.ts'
 import { commandUsage, usage } from './usage.ts'
 
 const commands: ReadonlyMap<string, (args: Arguments) => Promise<Report | undefined>> = new Map([
@@ -42,8 +43,8 @@ async function main(): Promise<void> {
     }
     const report = await run(args)
     if (report === undefined) return
-    process.stdout.write(`${args.isJson ? JSON.stringify(report.json, undefined, 2) : report.text}\n`)
     process.exitCode = report.exitCode ?? 0
+    process.stdout.write(`${args.isJson ? jsonText(report.json) : report.text}\n`)
   } catch (error) {
     process.stderr.write(`${printable(messageOf(error, call))}\n`)
     process.exitCode = exitCodeOf(error)
@@ -55,6 +56,21 @@ function moreHelp({ command }: UsageError): string {
   return `latchkey ${command === undefined ? '' : `${command} `}--help says more.`
 }
 
-// A reader that has seen enough, such as `head`, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+/** Escapes what JSON leaves as it is, and what could drive a terminal or turn its text around. */
+function jsonText(value: unknown): string {
+  return JSON.stringify(value, undefined, 2).replace(unprintable, (one) =>
+    one === '\n' ? one : `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+function onStdoutError({ code }: NodeJS.ErrnoException): void {
+  // A reader that has seen enough, such as `head`, is no failure.
+  if (code === 'EPIPE') process.exit()
+  process.stderr.write(`stdout cannot be written (${code}).\n`)
+  process.exit(1)
+}
+
+process.stdout.on('error', onStdoutError)
+// Nobody can be told; the exit code says how it went.
+process.stderr.on('error', () => {})
 await main()

@@ -54,6 +54,7 @@ ${secrets}
   --data <text>         the body; @<file> reads it, @- from stdin
 ${account}
 The token goes to the provider's own API alone. Exit code 1 for an answer of 400 and more; its body is printed all the same.
+--json prints status, headers (set-cookie as a list) and body, or bodyBase64 where the body is no UTF-8 text.
 
   latchkey fetch spotify https://api.spotify.com/v1/me
 `,

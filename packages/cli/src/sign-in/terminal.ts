@@ -20,9 +20,12 @@ export function draw({ output = process.stderr }: Terminal, drawing: string): vo
   output.write(`${drawing}\n`)
 }
 
+/** So many lines in which nothing stands show that nobody is there. */
+const mostEmptyLines = 20
+
 /**
  * The first line that is not empty.
- * @throws {LatchkeyError} `login_required`: the input has ended. Whatever `signal` was aborted with.
+ * @throws {LatchkeyError} `login_required`: the input has ended, or says nothing. Whatever `signal` was aborted with.
  */
 export async function ask(
   { input = process.stdin, output = process.stderr }: Terminal,
@@ -33,10 +36,18 @@ export async function ask(
   const lines = createInterface({ input, output, prompt: question })
   const stop = (): void => lines.close()
   signal.addEventListener('abort', stop, { once: true })
+  // While lines are read, the terminal leaves it to the reader what Ctrl-C does.
+  lines.on('SIGINT', () => {
+    lines.close()
+    if (input === process.stdin) process.kill(process.pid, 'SIGINT')
+  })
   try {
     lines.prompt()
+    let emptyLines = 0
     for await (const line of lines) {
       if (line.trim() !== '') return line.trim()
+      emptyLines += 1
+      if (emptyLines === mostEmptyLines) break
       lines.prompt()
     }
   } finally {

@@ -155,12 +155,13 @@ export class MetadataSource {
   }
 }
 
-/** What the provider's data say alone; `undefined` when the discovery document is needed. */
-function signsNobodyIn({ id, name }: Provider): LatchkeyError {
+/** The error where a user is to be signed in at a provider that knows none. */
+export function signsNobodyIn({ id, name }: Pick<Provider, 'id' | 'name'>): LatchkeyError {
   const message = `${name} signs no users in: it gives tokens to the app itself, by application('${id}') or clientCredentials().`
   return new LatchkeyError('not_supported', message, { provider: id })
 }
 
+/** What the provider's data say alone; `undefined` when the discovery document is needed. */
 function configuredMetadata(provider: Provider): ServerMetadata | undefined {
   const { issuer, authorizationEndpoint, tokenEndpoint, jwksUri, deviceAuthorizationEndpoint } = provider
   if (authorizationEndpoint === undefined || tokenEndpoint === undefined) return undefined
