@@ -26,7 +26,7 @@ function logLine(level: string, fields: LogFields, message: string): string {
 
 /** Control characters, and marks that turn text around. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this finds
-export const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+export const unprintable: RegExp = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** Replaces what is {@link unprintable}, so that nothing can break out of a line, drive a terminal or turn its text around. */
 export function printable(text: string): string {
