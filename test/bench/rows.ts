@@ -67,6 +67,7 @@ export const loadRows: readonly LoadRow[] = [
     title: 'A route that calls the provider with a valid token, on Fastify',
     contenders: [
       { ...fastifyFloor, path: '/call', ...call },
+      { ...floor, path: '/call', ...call },
       { ...onFastify, name: 'Latchkey fetch', path: '/call/fetch', ...call, budget: 1.2 },
       { ...onFastify, name: 'Latchkey request', path: '/call/request', ...call, budget: 2 },
       { ...limit, path: '/call', ...call },
