@@ -15,7 +15,8 @@ interface TerminalAccountParts {
 /**
  * The signed-in account of a program in a terminal: the provider's API in its name, with a token that is refreshed once for
  * all processes, and stored. None of its members ever asks the person or opens a browser; `fetch`, `request` and `accessToken`
- * work detached. Printing it shows no secret.
+ * work detached. All of them reject with `account_mismatch` once somebody else has signed in to the profile. Printing it shows
+ * no secret.
  */
 export class TerminalAccount implements ApiAccess {
   readonly provider: string
@@ -61,7 +62,13 @@ export class TerminalAccount implements ApiAccess {
 
   /** True while there are tokens, or an API key, whatever their age. */
   async isAuthorized(): Promise<boolean> {
-    return this.#isKeyed || (await this.status())?.state === 'live'
+    if (this.#isKeyed) return true
+    try {
+      return (await this.status())?.state === 'live'
+    } catch (error) {
+      if (isSomebodyElse(error)) return false
+      throw error
+    }
   }
 
   /**
@@ -74,7 +81,7 @@ export class TerminalAccount implements ApiAccess {
       if (!this.#isKeyed) await this.accessToken()
       return validate === undefined || (await validate(this))
     } catch (error) {
-      if (LatchkeyError.is(error) && error.code === 'login_required') return false
+      if ((LatchkeyError.is(error) && error.code === 'login_required') || isSomebodyElse(error)) return false
       throw error
     }
   }
@@ -108,4 +115,8 @@ export class TerminalAccount implements ApiAccess {
   get #isKeyed(): boolean {
     return this.#parts.provider.apiKeyHeaders !== undefined
   }
+}
+
+function isSomebodyElse(error: unknown): boolean {
+  return LatchkeyError.is(error) && error.code === 'account_mismatch'
 }

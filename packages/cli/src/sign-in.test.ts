@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -17,6 +26,7 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.ts'
 import {
+  type Auth0Options,
   auth0,
   bitfount,
   type DiskStore,
@@ -226,6 +236,13 @@ describe('signing in by loopback', () => {
     expect([prompts, emulator.as.requests]).toEqual([[], []])
   })
 
+  it('asks nobody when there is no room for the tokens', async () => {
+    const { sign, prompts, store } = await atSpotify()
+    store.requireRoomFor = () => Promise.reject(new LatchkeyError('store_unavailable', 'The disk is full.'))
+    await expect(sign()).rejects.toThrow('The disk is full.')
+    expect(prompts).toEqual([])
+  })
+
   it('tells the browser that it worked only once the tokens are stored', async () => {
     const { sign, pages, store } = await atSpotify()
     const put = store.put.bind(store)
@@ -239,16 +256,18 @@ describe('signing in by loopback', () => {
   })
 })
 
-/** Somebody at a server that revokes, where that ends everything that its user has agreed to. */
+/** Somebody at a server that revokes. As the preset has it, that ends everything that its user has agreed to. */
 async function atAuth0() {
   const clock = new TestClock()
   const emulator = await startAuth0({ clock, policy: { rotate: true, acceptsAnyClient: true } })
   onTestFinished(() => emulator.close())
   const at = person(emulator, clock)
+  const provider = (overrides: Partial<Auth0Options<'auth0'>> = {}) =>
+    auth0({ ...emulator.presetOverrides, domain: 'example.eu.auth0.com', ...overrides })
   const sign = (more: Partial<SignInOptions> & { readonly as?: string } = {}) => {
     const { as = 'Ada', ...options } = more
     return signIn({
-      provider: auth0({ ...emulator.presetOverrides, domain: 'example.eu.auth0.com' }),
+      provider: provider(),
       via: 'loopback',
       scope: ['openid', 'offline_access'],
       ...at.shared,
@@ -261,7 +280,7 @@ async function atAuth0() {
   }
   /** Of each authorization that was given, in turn. */
   const areRevoked = (): boolean[] => emulator.as.grants().map(({ revoked }) => revoked)
-  return { ...at, emulator, sign, fullDisk, areRevoked }
+  return { ...at, clock, emulator, provider, sign, fullDisk, areRevoked }
 }
 
 describe('tokens that were brought and are not stored', () => {
@@ -300,6 +319,77 @@ describe('tokens that were brought and are not stored', () => {
     expect(await tokenFiles(store)).toEqual([])
   })
 
+  it('are revoked: it was given up while the device asked', async () => {
+    const { provider, shared, emulator, clock, areRevoked } = await atAuth0()
+    const stop = new AbortController()
+    const onPrompt = (prompt: Prompt): void => {
+      if (prompt.via === 'device') emulator.as.approveDevice(prompt.userCode, 'user-ada')
+    }
+    const scope = ['openid', 'offline_access']
+    const options = { ...shared, provider: provider(), via: 'device', scope, onPrompt } as const
+    const hold = emulator.as.faults.hold('token')
+    const signing = signIn({ ...options, signal: stop.signal }).catch((error: unknown) => error)
+    let hasArrived = false
+    void hold.arrived.then(() => {
+      hasArrived = true
+    })
+    await expect
+      .poll(async () => {
+        await clock.advance(1)
+        return hasArrived
+      })
+      .toBe(true)
+    stop.abort(new Error('given up'))
+    expect(await signing).toBe(stop.signal.reason)
+    hold.release()
+    await expect.poll(areRevoked).toEqual([true])
+  })
+
+  it('are revoked whatever is stored, where that ends nothing else', async () => {
+    const { sign, fullDisk, areRevoked, provider } = await atAuth0()
+    await sign()
+    fullDisk()
+    const endsOneToken = { provider: provider({ revocation: 'token' }) }
+    await expect(sign({ ...endsOneToken, force: true })).rejects.toThrow('The disk is full.')
+    expect(areRevoked()).toEqual([false, true])
+  })
+
+  it('are revoked where the account that is stored is one of another client, or in another provider’s folder', async () => {
+    const { sign, fullDisk, areRevoked, provider, folder } = await atAuth0()
+    await sign({ provider: provider({ clientId: 'another-client' }) })
+    mkdirSync(join(folder, 'other'), { mode: 0o755 })
+    writeFileSync(join(folder, 'other', 'a.json'), '')
+    fullDisk()
+    await expect(sign()).rejects.toThrow('The disk is full.')
+    expect(areRevoked()).toEqual([false, true])
+  })
+
+  it('stay, and the log says it, where nobody knows what is stored or the server cannot be told', async () => {
+    const { sign, fullDisk, areRevoked, emulator, folder, lines } = await atAuth0()
+    fullDisk()
+    emulator.as.faults.next('revoke', 1, { status: 503 })
+    await expect(sign()).rejects.toThrow('The disk is full.')
+    const atWork = { openBrowser: () => chmodSync(folder, 0o755) }
+    await expect(sign(atWork)).rejects.toThrow('The disk is full.')
+    expect(areRevoked()).toEqual([false, false])
+    expect(lines.filter((line) => line.includes('could not be revoked at'))).toEqual([
+      expect.stringContaining('"event":"sign_in.tokens_left","provider":"auth0","reason":"server_error"'),
+      expect.stringContaining('"event":"sign_in.tokens_left","provider":"auth0","reason":"folder_mode"'),
+    ])
+  })
+
+  it('keep nobody from the error for long, and nobody who gives up at all', async () => {
+    const { sign, fullDisk, emulator } = await atAuth0()
+    fullDisk()
+    const hold = emulator.as.faults.hold('revoke')
+    const stop = new AbortController()
+    const signing = sign({ signal: stop.signal })
+    await hold.arrived
+    stop.abort(new Error('given up'))
+    await expect(signing).rejects.toThrow('The disk is full.')
+    hold.release()
+  })
+
   it('stay where revoking would end the account that is stored', async () => {
     const { sign, fullDisk, areRevoked, emulator } = await atAuth0()
     await sign()
@@ -311,6 +401,18 @@ describe('tokens that were brought and are not stored', () => {
     await expect(sign({ force: true })).rejects.toThrow('The disk is full.')
     expect(areRevoked()).toEqual([false, false, false, false])
     expect(await (await sign()).isValid()).toBe(true)
+  })
+
+  it('stay where nobody knows whose the account is that is stored', async () => {
+    const { sign, areRevoked, emulator, lines } = await atAuth0()
+    emulator.as.faults.next('userinfo', 1, { status: 500 })
+    expect((await sign()).user).toBeUndefined()
+    const other = { profile: 'other', as: 'Grace', user: 'somebody else' }
+    await expect(sign(other)).rejects.toMatchObject({ code: 'account_mismatch' })
+    expect(areRevoked()).toEqual([false, false])
+    expect(lines.filter((line) => line.includes('sign_in.tokens_left'))).toEqual([
+      expect.stringContaining('"reason":"stored"'),
+    ])
   })
 })
 
@@ -370,6 +472,20 @@ describe('an account that is stored', () => {
     expect(lines.join('\n')).toContain('are for another audience')
     const ours = await openAccount({ ...audience, audience: undefined as never })
     expect((await ours?.fetch(me))?.status).toBe(200)
+  })
+
+  it('is its user’s: with the tokens of somebody else who signs in it does nothing', async () => {
+    const { sign, me, store, visiting } = await atSpotify()
+    const ada = await sign()
+    const grace = await sign({ force: true, ...visiting({ as: 'Grace' }) })
+    expect((await grace.fetch(me)).status).toBe(200)
+    for (const use of [() => ada.fetch(me), () => ada.accessToken(), () => ada.status(), () => ada.logout()])
+      await expect(use()).rejects.toMatchObject({ code: 'account_mismatch' })
+    expect([await ada.isAuthorized(), await ada.isValid()]).toEqual([false, false])
+    await sign({ force: true })
+    expect((await ada.fetch(me)).status).toBe(200)
+    await expect(grace.fetch(me)).rejects.toMatchObject({ code: 'account_mismatch' })
+    expect(await store.accounts()).toHaveLength(1)
   })
 
   it('is one for each profile and client', async () => {

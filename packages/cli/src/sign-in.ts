@@ -1,5 +1,5 @@
-import { consoleLogger, LatchkeyError, OAuthClient } from '@latchkey/core'
-import { credentialVariables, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
+import { consoleLogger, LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
+import { abortable, credentialVariables, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
 import { DiskStore } from './disk/disk-store.ts'
@@ -15,14 +15,17 @@ import {
 import { byConsole } from './sign-in/by-console.ts'
 import { byDevice } from './sign-in/by-device.ts'
 import { byLoopback } from './sign-in/by-loopback.ts'
+import { giveUp } from './sign-in/give-up.ts'
 import { keep } from './sign-in/keep.ts'
-import { Leftovers } from './sign-in/leftovers.ts'
 import { checkedLoopback } from './sign-in/loopback.ts'
 import { promptIn } from './sign-in/prompt-in.ts'
 import { promptTexts, type SignInRequest } from './sign-in/request.ts'
 import type { StoragePlace } from './sign-in/storage-place.ts'
 import { terminalClient } from './sign-in/terminal-client.ts'
 import { wouldHaveToAsk } from './sign-in/would-have-to-ask.ts'
+
+/** So long a sign-in that has ended waits for its connections. */
+const longestClosingMs = 2_000
 
 const ways = { loopback: byLoopback, console: byConsole, device: byDevice } as const
 
@@ -107,19 +110,15 @@ function placeOf(options: AccountOptions): Place {
   // Client and profile are the key; what else a token is bound to is compared, so that a mismatch can be said.
   const clientId = (provider.clientId || process.env[credentialVariables(provider.id).clientId]) ?? ''
   const ref = accountRef({ provider: provider.id, profile, clientId })
-  const own = new OwnAccount({
-    provider,
-    store,
-    ref,
-    secrets: secretsOf(options),
-    refresh,
-    dispatcher,
-    clock,
-    logger,
-  })
+  const secrets = secretsOf(options)
+  const ownOf = (userId: string | undefined): OwnAccount => {
+    const stores = { grants: store.grantsOf(userId), leases: store.leases }
+    return new OwnAccount({ provider, store: stores, ref, secrets, refresh, dispatcher, clock, logger })
+  }
+  const own = ownOf(undefined)
   const audience = options.audience ?? own.provider.params.audience
   const account = (about: AccountAbout | undefined): TerminalAccount =>
-    new TerminalAccount({ own, provider: own.provider, profile, about, validate })
+    new TerminalAccount({ own: ownOf(about?.user?.id), provider: own.provider, profile, about, validate })
   return { own, store, ref, profile, audience, options, account }
 }
 
@@ -162,16 +161,22 @@ async function signInAnew(
       clock,
       ...(logger && { logger }),
     })
-    const leftovers = new Leftovers(client, place)
+    let revoked = Promise.resolve()
+    const keepOrGiveUp = (exchange: Promise<TokenResponse>): Promise<AccountAbout> => {
+      const giving = (userId: string | undefined): void => {
+        revoked = giveUp(exchange, { client, place, userId, log: steadyLogger(logger ?? consoleLogger) })
+      }
+      return keep(exchange, { client, place, giveUp: giving, scope, user: options.user, signal })
+    }
     try {
-      return await ways[options.via](client, requestOf(options, scope, audience, signal), (exchange) =>
-        keep(exchange, { client, place, leftovers, scope, user: options.user, signal }),
-      )
+      return await ways[options.via](client, requestOf(options, scope, audience, signal), keepOrGiveUp)
     } finally {
-      const closing = leftovers.revoked().then(() => client.close())
-      // A request that was given up is not waited for.
-      if (signal.aborted) closing.catch(() => {})
-      else await closing
+      // A server that is slow to answer keeps nobody from the outcome; the rest is done in the background.
+      const patience = AbortSignal.any([signal, AbortSignal.timeout(longestClosingMs)])
+      await abortable(
+        revoked.then(() => client.close()),
+        patience,
+      ).catch(() => {})
     }
   })
 }

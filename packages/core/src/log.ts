@@ -24,13 +24,16 @@ function logLine(level: string, fields: LogFields, message: string): string {
   return `latchkey ${level}: ${printable(message)}${encoded}`
 }
 
-/** Control characters, and marks that turn text around. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this finds
-export const unprintable: RegExp = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
-/** Replaces what is {@link unprintable}, so that nothing can break out of a line, drive a terminal or turn its text around. */
+/** Without control characters, so that nothing can break out of a line, drive a terminal or turn its text around. */
 export function printable(text: string): string {
-  return text.replace(unprintable, '\uFFFD')
+  return replaceUnprintable(text, () => '\uFFFD')
+}
+
+/** Replaces each of the characters that {@link printable} takes out. */
+export function replaceUnprintable(text: string, replacement: (character: string) => string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+  const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+  return text.replace(unprintable, replacement)
 }
 
 /** The same logger, but one that never throws or rejects: what it does about a line must not undo what the line is about. */

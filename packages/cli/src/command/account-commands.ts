@@ -125,7 +125,7 @@ async function accountOptions(args: Arguments): Promise<AccountOptions> {
 }
 
 function storeOf(args: Arguments): ReturnType<typeof diskStore> {
-  return diskStore({ folder: args.text('folder') ?? process.env.LATCHKEY_FOLDER })
+  return diskStore({ folder: args.text('folder') || process.env.LATCHKEY_FOLDER })
 }
 
 async function described(account: TerminalAccount, what: string): Promise<Report> {

@@ -183,6 +183,8 @@ describe('latchkey', () => {
     [['--method', 'TRACE'], /TRACE/],
     [['--header', 'authorization: Bearer x'], /"authorization" is set by Latchkey/],
     [['--header', 'Host: x'], /"host" is set by Latchkey/],
+    [['--header', 'Transfer-Encoding: chunked'], /cannot be sent so: invalid transfer-encoding header/],
+    [['--header', 'Expect: 100-continue', '--data', 'x'], /cannot be sent so: expect header not supported/],
   ])('is used wrongly with fetch %j', async (args, message) => {
     const { login, run, me } = await atSpotify()
     await login()
@@ -430,7 +432,7 @@ describe('latchkey', () => {
       expect(await run(command, 'nadeo', ...set)).toMatchObject(nobody)
   })
 
-  it('gives up on an input that says nothing', async () => {
+  it.skipIf(process.platform === 'win32')('gives up on an input that says nothing', async () => {
     const { shell } = terminal({ SPOTIFY_CLIENT_ID: 'c' })
     const { code, stderr } = await shell('login spotify --via console < <(yes "")')
     expect([code, stderr]).toEqual([3, expect.stringContaining('before anything was pasted')])

@@ -1,6 +1,6 @@
 import { LatchkeyError } from '@latchkey/core'
 import { describe, expect, it } from 'vitest'
-import { systemError } from '../disk/own-files.ts'
+import { systemError } from '../disk/disk-errors.ts'
 import { exitCodeOf, messageOf } from './failure.ts'
 
 function refusedBy(code: string): LatchkeyError {

@@ -16,16 +16,20 @@ export async function fetchUrl(args: Arguments): Promise<Report | undefined> {
   const data = args.text('data')
   const body = data === undefined ? undefined : await dataOf(data)
   const method = args.text('method') ?? (body === undefined ? 'GET' : 'POST')
-  const reply = await answered(url, () =>
-    account.fetch(url, { method, headers, ...(body !== undefined && { body }) }),
-  )
+  const reply = await account
+    .fetch(url, { method, headers, ...(body !== undefined && { body }) })
+    .catch((error: unknown) => {
+      throw requestFailure(url, error)
+    })
   const exitCode = reply.status < 400 ? 0 : 1
-  if (args.isJson) return { json: await answered(url, () => described(reply)), text: '', exitCode }
+  const brokeOff = (error: unknown): never => {
+    throw answerFailure(url, error)
+  }
+  if (args.isJson) return { json: await wholeOf(reply).catch(brokeOff), text: '', exitCode }
   // Before anything is written: a reader that has seen enough ends the program.
   process.exitCode = exitCode
   if (!reply.ok) process.stderr.write(`${reply.status} ${printable(reply.statusText)}\n`)
-  const { body: content } = reply
-  if (content !== null) await answered(url, () => pipeline(content, process.stdout, { end: false }))
+  if (reply.body !== null) await pipeline(reply.body, process.stdout, { end: false }).catch(brokeOff)
   // The shell's next prompt begins on a line of its own.
   if (process.stdout.isTTY) process.stdout.write('\n')
   return undefined
@@ -57,22 +61,32 @@ function headersOf(given: readonly string[]): Headers {
   return headers
 }
 
-/** What comes of a call of fetch, or of reading its answer, with its errors as the command says them. */
-async function answered<Result>({ origin }: URL, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    // fetch names a cause for what the network did; the rest is what it was given.
-    if (error.cause === undefined) throw new UsageError(error.message, 'fetch')
-    const what =
-      error.message === 'terminated' ? `The answer of ${origin} broke off` : `${origin} cannot be reached`
-    throw new UnreachableError(`${what} (${causeOf(error)}).`)
-  }
+/** How undici names a request that it does not send. */
+const refusedByUndici: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
+
+/** What kept a request from being sent or answered, as the command says it. */
+function requestFailure({ origin }: URL, error: unknown): unknown {
+  if (!(error instanceof TypeError)) return error
+  // fetch names a cause for what the network did; the rest is what it was given.
+  if (error.cause === undefined) return new UsageError(error.message, 'fetch')
+  const cause = causeOf(error)
+  if (refusedByUndici.has(cause))
+    return new UsageError(`The request cannot be sent so: ${reasonOf(error)}.`, 'fetch')
+  return new UnreachableError(`${origin} cannot be reached (${cause}).`)
+}
+
+/** What kept an answer from being read to its end. */
+function answerFailure({ origin }: URL, error: unknown): unknown {
+  if (!(error instanceof TypeError) || error.cause === undefined) return error
+  return new UnreachableError(`The answer of ${origin} broke off (${causeOf(error)}).`)
+}
+
+function reasonOf({ cause }: Error): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 /** The whole answer, for programs. */
-async function described(reply: Response): Promise<Readonly<Record<string, unknown>>> {
+async function wholeOf(reply: Response): Promise<Readonly<Record<string, unknown>>> {
   const bytes = Buffer.from(await reply.arrayBuffer())
   const { status, headers } = reply
   const cookies = headers.getSetCookie()

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
-import { printable, randomId, unprintable } from '@latchkey/core/terminal'
+import { printable, randomId, replaceUnprintable } from '@latchkey/core/terminal'
 import { accounts, login, logout, type Report, token } from './account-commands.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { doctor } from './doctor.ts'
@@ -58,8 +58,8 @@ function moreHelp({ command }: UsageError): string {
 
 /** Escapes what JSON leaves as it is, and what could drive a terminal or turn its text around. */
 function jsonText(value: unknown): string {
-  return JSON.stringify(value, undefined, 2).replace(unprintable, (one) =>
-    one === '\n' ? one : `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return replaceUnprintable(JSON.stringify(value, undefined, 2), (character) =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 

@@ -1,10 +1,11 @@
-import type {
-  Attempt,
-  GrantObservation,
-  GrantRef,
-  GrantStore,
-  LeaseStore,
-  VersionedRecord,
+import {
+  type Attempt,
+  type GrantObservation,
+  type GrantRef,
+  type GrantStore,
+  LatchkeyError,
+  type LeaseStore,
+  type VersionedRecord,
 } from '@latchkey/core'
 import type { AccountFile } from './account-file.ts'
 import { thisProcess } from './process-id.ts'
@@ -25,14 +26,17 @@ export interface AccountFiles {
 /** The tokens in the files. */
 export class DiskGrants implements GrantStore {
   readonly #files: AccountFiles
+  readonly #userId: string | undefined
 
-  constructor(files: AccountFiles) {
+  /** @param userId whose they must be, where that is known. */
+  constructor(files: AccountFiles, userId?: string) {
     this.#files = files
+    this.#userId = userId
   }
 
   async read(ref: GrantRef, renewTtlSeconds?: number): Promise<VersionedRecord | undefined> {
-    if (renewTtlSeconds === undefined) return recordOf(await this.#files.read(ref))
-    return this.#files.change(ref, (file) => {
+    if (renewTtlSeconds === undefined) return recordOf(this.#ours(await this.#files.read(ref)))
+    return this.#change(ref, (file) => {
       const { grant } = file
       if (grant === undefined) return { result: undefined }
       const expiresAt = this.#files.now() + renewTtlSeconds
@@ -41,7 +45,7 @@ export class DiskGrants implements GrantStore {
   }
 
   create(ref: GrantRef, record: VersionedRecord, ttlSeconds: number): Promise<VersionedRecord> {
-    return this.#files.change(ref, (file) => {
+    return this.#change(ref, (file) => {
       const standing = recordOf(file)
       if (standing !== undefined) return { result: standing }
       const expiresAt = this.#files.now() + ttlSeconds
@@ -50,7 +54,7 @@ export class DiskGrants implements GrantStore {
   }
 
   async observe(ref: GrantRef): Promise<GrantObservation> {
-    const file = await this.#files.read(ref)
+    const file = this.#ours(await this.#files.read(ref))
     return { record: recordOf(file), attempt: file.attempt?.attempt, leaseOwner: file.lease?.owner }
   }
 
@@ -59,7 +63,7 @@ export class DiskGrants implements GrantStore {
     expectedVersion: string,
     record: VersionedRecord,
   ): Promise<'committed' | 'moved' | 'gone'> {
-    return this.#files.change(ref, (file) => {
+    return this.#change(ref, (file) => {
       const { grant } = file
       if (grant === undefined) return { result: 'gone' }
       if (grant.version === record.version) return { result: 'committed' }
@@ -72,11 +76,22 @@ export class DiskGrants implements GrantStore {
   async delete(ref: GrantRef, expectedVersion: string): Promise<'deleted' | 'moved'> {
     // First, because the account still stands where this fails.
     await this.#files.removeAside(ref)
-    return this.#files.change(ref, ({ grant }) =>
+    return this.#change(ref, ({ grant }) =>
       grant === undefined || grant.version === expectedVersion
         ? { result: 'deleted', next: {} }
         : { result: 'moved' },
     )
+  }
+
+  #change<Result>(ref: GrantRef, change: Change<Result>): Promise<Result> {
+    return this.#files.change(ref, (file) => change(this.#ours(file)))
+  }
+
+  #ours(file: AccountFile): AccountFile {
+    const { provider, user } = file.about ?? {}
+    if (this.#userId === undefined || user === undefined || user.id === this.#userId) return file
+    const message = 'Somebody else has signed in to this profile meanwhile.'
+    throw new LatchkeyError('account_mismatch', message, { ...(provider !== undefined && { provider }) })
   }
 }
 

@@ -300,13 +300,26 @@ describe('accounts()', () => {
     },
   )
 
-  it('lists no copies', async () => {
-    const { store, folder } = storeIn()
+  it('takes no copy of a file for an account', async () => {
+    const { store, folder, warnings } = storeIn()
     await put(store)
     mkdirSync(join(folder, 'google'), { mode: 0o700 })
     for (const copy of [join(folder, 'google', `${ref.id}.json`), join(folder, 'spotify', 'copy.json')])
       writeFileSync(copy, readFileSync(fileOf(folder)), { mode: 0o600 })
     expect((await store.accounts()).map((one) => one.ref)).toEqual([ref])
+    expect(await store.grants.read({ slot: 'google', id: ref.id })).toBeUndefined()
+    expect(await store.grants.read({ slot: 'spotify', id: 'copy' })).toBeUndefined()
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/copy\.json is a copy of another account's file, and is not used\./),
+    )
+  })
+
+  it('goes through no link that is written as a folder', async () => {
+    const { store, folder } = storeIn()
+    await put(store)
+    symlinkSync(folder, `${folder}-link`)
+    for (const ending of ['', '/', '/.'])
+      await expect(diskStore({ folder: `${folder}-link${ending}` }).accounts()).rejects.toThrow(/not a link/)
   })
 
   it('takes an empty name of a folder for none: it is not the current one', () => {

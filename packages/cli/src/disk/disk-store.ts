@@ -1,5 +1,5 @@
 import { rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import {
   type Clock,
   consoleLogger,
@@ -13,22 +13,20 @@ import {
 import { steadyLogger } from '@latchkey/core/terminal'
 import envPaths from 'env-paths'
 import { type AccountAbout, type AccountFile, accountFileIn, fileText } from './account-file.ts'
+import { diskError, systemError } from './disk-errors.ts'
 import { type AccountFiles, type Change, DiskGrants, DiskLeases } from './disk-grants.ts'
 import { FileMutex } from './file-mutex.ts'
-import { accountRef, namesIn, safeName } from './file-names.ts'
+import { accountRef, safeName } from './file-names.ts'
 import {
   asideOf,
-  diskError,
-  ensureOwnFolder,
-  hasOwnFolder,
   readOwnFile,
   removeAside,
   removeDrafts,
   removeOwnFile,
   replaceOwnFile,
   requireRoomFor,
-  systemError,
 } from './own-files.ts'
+import { ensureOwnFolder, hasOwnFolder, namesIn } from './own-folders.ts'
 import { isSurelyGone } from './process-id.ts'
 
 /** Options of {@link diskStore}. */
@@ -65,7 +63,7 @@ export class DiskStore implements AccountFiles {
 
   constructor({ folder, clock = systemClock, logger = consoleLogger }: DiskStoreOptions) {
     // An empty variable is one that is not set.
-    this.folder = folder || envPaths('latchkey', { suffix: '' }).config
+    this.folder = resolve(folder || envPaths('latchkey', { suffix: '' }).config)
     this.#clock = clock
     this.#log = steadyLogger(logger)
     this.grants = new DiskGrants(this)
@@ -115,24 +113,30 @@ export class DiskStore implements AccountFiles {
     }))
   }
 
-  /** Every account that is stored, by provider and profile. A copy of a file is none. */
-  async accounts(): Promise<readonly StoredAccount[]> {
+  /** Every account that is stored, or those of one provider, by provider and profile. */
+  async accounts(provider?: string): Promise<readonly StoredAccount[]> {
     if (!(await hasOwnFolder(this.folder))) return []
     const found: StoredAccount[] = []
-    for (const slot of await namesIn(this.folder)) {
+    const slots = provider === undefined ? await namesIn(this.folder) : [safeName(provider)]
+    for (const slot of slots) {
       for (const name of await namesIn(join(this.folder, slot))) {
         if (!name.endsWith('.json')) continue
         const ref = { slot, id: name.slice(0, -'.json'.length) }
         const { about, grant } = await this.read(ref)
-        if (about === undefined || grant === undefined) continue
-        if (this.#pathOf(accountRef(about)) === this.#pathOf(ref)) found.push({ ref, about })
+        if (about !== undefined && grant !== undefined) found.push({ ref, about })
       }
     }
     return found.sort((one, other) => sortKey(one).localeCompare(sortKey(other)))
   }
 
+  /** Removes the corrupt files of an account that were put aside. */
   async removeAside(ref: GrantRef): Promise<void> {
     await removeAside(this.#pathOf(ref))
+  }
+
+  /** The tokens of one user alone: `account_mismatch` where somebody else's are stored. */
+  grantsOf(userId: string | undefined): GrantStore {
+    return new DiskGrants(this, userId)
   }
 
   /** Epoch seconds. */
@@ -158,7 +162,11 @@ export class DiskStore implements AccountFiles {
     const file = accountFileIn(text)
     if (file === 'newer')
       throw diskError(`${path} was written by a newer version: update this program.`, 'newer')
-    return file === 'corrupt' ? file : this.#living(file)
+    if (file === 'corrupt') return file
+    if (file.about === undefined || this.#pathOf(accountRef(file.about)) === path) return this.#living(file)
+    // Its refresh token would be spent twice.
+    this.#log.warn({ event: 'disk.copy' }, `${path} is a copy of another account's file, and is not used.`)
+    return {}
   }
 
   /** For the one process that may change the file now: moves a corrupt one out of the way. */
@@ -171,7 +179,7 @@ export class DiskStore implements AccountFiles {
     })
     this.#log.warn(
       { event: 'disk.corrupt' },
-      `${path} could not be read and was put aside as ${aside}, which may hold tokens. Sign in again; a sign-out removes it.`,
+      `${path} could not be read and was put aside as ${aside}, which may hold tokens: delete it, or sign in and out again.`,
     )
     return {}
   }

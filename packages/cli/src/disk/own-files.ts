@@ -1,66 +1,16 @@
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { LatchkeyError } from '@latchkey/core'
 import { randomId } from '@latchkey/core/terminal'
+import { codeOf, diskError, systemError } from './disk-errors.ts'
+import { namesIn, requireOwn } from './own-folders.ts'
 
-const folderMode = 0o700
 const fileMode = 0o600
 const othersMay = 0o077
 const isWindows = process.platform === 'win32'
 const largestFile = 1_000_000
 /** More than the tokens of most servers take. */
 const usualFile = 16_384
-
-/** What is wrong with a file or folder, and what to do about it. The path is named; nothing that stands in it is. */
-export function diskError(problem: string, reason: string): LatchkeyError {
-  return new LatchkeyError('store_unavailable', `${problem} Nothing was changed.`, { reason })
-}
-
-/** What the system goes on refusing until somebody mends it. */
-const lastingReasons: ReadonlyMap<string, string> = new Map([
-  ['EACCES', 'file_rights'],
-  ['EPERM', 'file_rights'],
-  ['EROFS', 'file_rights'],
-  ['ENOTDIR', 'folder'],
-])
-
-/** The same for what the system refused; `reason` where it may have passed the next time. */
-export function systemError(problem: string, error: unknown, reason: string): LatchkeyError {
-  const code = codeOf(error)
-  return diskError(`${problem} (${code}).`, lastingReasons.get(code) ?? reason)
-}
-
-/**
- * Makes a folder that its owner alone may enter, and those above it that are missing.
- * @throws {LatchkeyError} `store_unavailable`: it is somebody else's, a link, or open to others.
- */
-export async function ensureOwnFolder(path: string): Promise<void> {
-  await makeFolder(path).catch((error: unknown) => {
-    throw diskError(`The folder ${path} cannot be made (${codeOf(error)}).`, 'folder')
-  })
-  await hasOwnFolder(path)
-}
-
-/**
- * Whether there is such a folder.
- * @throws {LatchkeyError} `store_unavailable`: it is no folder, somebody else's, a link, or open to others.
- */
-export async function hasOwnFolder(path: string): Promise<boolean> {
-  const stats = await lstat(path).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw systemError(`${path} cannot be read`, error, 'read')
-  })
-  if (stats === undefined) return false
-  if (!stats.isDirectory()) throw diskError(`${path} must be a folder, not a link or a file.`, 'folder')
-  requireOwn(path, stats)
-  if (!isWindows && (stats.mode & othersMay) !== 0)
-    throw diskError(
-      `Others may enter ${path}, where tokens lie. Close it: chmod 700 '${path}'.`,
-      'folder_mode',
-    )
-  return true
-}
 
 /**
  * The text of a file of one's own; `undefined`: there is none. The checks are made on what was opened, so that nothing can
@@ -170,35 +120,12 @@ export async function removeAside(path: string): Promise<void> {
 async function filesBeside(path: string, ending: RegExp): Promise<readonly string[]> {
   const folder = dirname(path)
   const start = `${basename(path)}.`
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return []
-    throw systemError(`${folder} cannot be read`, error, 'read')
-  })
+  const names = await namesIn(folder)
   return names.filter((name) => name.startsWith(start) && ending.test(name)).map((name) => join(folder, name))
 }
 
 function draftBeside(path: string): string {
   return `${path}.${randomId(128)}.draft`
-}
-
-/** `ENOENT` and the like. */
-export function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
-}
-
-/** With `recursive`, mkdir() tries for ever in a folder that is there and takes no others, as `/proc` is. */
-async function makeFolder(path: string): Promise<void> {
-  const make = (): Promise<void> =>
-    mkdir(path, { mode: folderMode }).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error
-    })
-  try {
-    await make()
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
-    await makeFolder(dirname(path))
-    await make()
-  }
 }
 
 async function openOwn(path: string): Promise<FileHandle | undefined> {
@@ -212,15 +139,6 @@ async function openOwn(path: string): Promise<FileHandle | undefined> {
       throw diskError(`${path} must not be a link. Move it away and sign in again.`, 'file_kind')
     throw systemError(`${path} cannot be read`, error, 'read')
   }
-}
-
-function requireOwn(path: string, { uid }: { readonly uid: number }): void {
-  const own = process.getuid?.()
-  if (own === undefined || uid === own) return
-  throw diskError(
-    `${path} belongs to another user (uid ${uid}). Take it over, or use another folder.`,
-    'owner',
-  )
 }
 
 async function syncFolder(path: string): Promise<void> {

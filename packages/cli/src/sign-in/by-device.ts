@@ -14,5 +14,15 @@ export async function byDevice<Kept>(
   const url = verificationUriComplete ?? verificationUri
   const isOpened = await openInBrowser(url, openBrowser)
   onPrompt({ via: 'device', userCode, verificationUri, verificationUriComplete, expiresAt, url, isOpened })
-  return keep(device.tokens({ signal }))
+  return keep(device.tokens({ signal: later(signal, lateAnswerMs) }))
+}
+
+/** So long an answer may be under way when it is no longer waited for. It may bring the tokens, which are revoked then. */
+const lateAnswerMs = 2_000
+
+function later(signal: AbortSignal, delayMs: number): AbortSignal {
+  const late = new AbortController()
+  const onAbort = (): void => void setTimeout(() => late.abort(signal.reason), delayMs)
+  signal.addEventListener('abort', onAbort, { once: true })
+  return late.signal
 }

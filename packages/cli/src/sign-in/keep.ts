@@ -1,7 +1,6 @@
 import { LatchkeyError, type OAuthClient, type TokenResponse } from '@latchkey/core'
 import { abortable } from '@latchkey/core/terminal'
 import type { AccountAbout } from '../disk/account-file.ts'
-import type { Leftovers } from './leftovers.ts'
 import type { StoragePlace } from './storage-place.ts'
 
 /** Longer than any authorization lives unused. */
@@ -11,7 +10,8 @@ const keepSeconds = 5 * 365 * 86_400
 interface Destination {
   readonly client: OAuthClient
   readonly place: StoragePlace
-  readonly leftovers: Leftovers
+  /** What becomes of tokens that are not stored, and whose they are, where that is known. */
+  readonly giveUp: (userId: string | undefined) => void
   /** What was asked for. */
   readonly scope: readonly string[]
   /** Only this user; `undefined`: anybody. */
@@ -22,7 +22,7 @@ interface Destination {
 /** Stores what a sign-in brings, if it is of the user that is wanted. */
 export async function keep(
   exchange: Promise<TokenResponse>,
-  { client, place, leftovers, scope, user, signal }: Destination,
+  { client, place, giveUp, scope, user, signal }: Destination,
 ): Promise<AccountAbout> {
   const { own, store, ref, profile, audience } = place
   const { id: provider, clientId } = own.provider
@@ -43,7 +43,7 @@ export async function keep(
     await store.put(ref, own.record(tokens), keepSeconds, about)
     return about
   } catch (error) {
-    leftovers.add(exchange, whose?.id)
+    giveUp(whose?.id)
     throw error
   }
 }
