@@ -29,8 +29,19 @@ export class AllowedOrigins {
    */
   check(target: string | URL): URL {
     const url = parseTarget(target)
-    if (!this.allows(url)) throw originRefused(url, this.#provider)
+    this.require(url)
     return url
+  }
+
+  /**
+   * The origin of a URL that {@link parseTarget} made.
+   *
+   * @throws {LatchkeyError} `origin_not_allowed`: no token may go there.
+   */
+  require(url: URL): string {
+    const { origin } = url
+    if (!this.#origins.has(origin)) throw originRefused(url, this.#provider)
+    return origin
   }
 }
 

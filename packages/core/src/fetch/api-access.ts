@@ -61,22 +61,23 @@ export interface AuthorizedAccessParts {
 /** {@link ApiAccess} for one grant. */
 export class AuthorizedAccess implements ApiAccess {
   readonly #parts: AuthorizedAccessParts
-  readonly #bearer: TokenBearer
+  /** What its requests go out with. */
+  readonly bearer: TokenBearer
 
   constructor(parts: AuthorizedAccessParts) {
     this.#parts = parts
     const { vault, handle, origins, credentials, dispatcher } = parts
     const fresh = (rejectedToken?: string): Promise<TokenSet> =>
       vault.fresh(handle, rejectedToken === undefined ? anyTtl : { ...anyTtl, rejectedToken })
-    this.#bearer = { origins, credentials, dispatcher, fresh }
+    this.bearer = { origins, credentials, dispatcher, fresh }
   }
 
   get fetch(): typeof globalThis.fetch {
-    return (input, init) => authorizedFetch(this.#bearer, input, init)
+    return (input, init) => authorizedFetch(this.bearer, input, init)
   }
 
   get request(): ApiAccess['request'] {
-    return (url, options) => authorizedRequest(this.#bearer, url, options)
+    return (url, options) => authorizedRequest(() => this.bearer, url, options)
   }
 
   get accessToken(): ApiAccess['accessToken'] {

@@ -1,6 +1,7 @@
 import type { TokenSet } from '../protocol/token.ts'
 import { type Dispatcher, request as undiciRequest } from '../transport/undici.ts'
 import { abortable } from './abortable.ts'
+import { parseTarget } from './allowed-origins.ts'
 import type { HeaderRecord } from './credentials.ts'
 import { type OutgoingBody, outgoingBody } from './replayable-body.ts'
 import type { TokenBearer } from './token-bearer.ts'
@@ -36,26 +37,34 @@ export interface RequestOptions {
 /**
  * undici's `request` under the rules of {@link authorizedFetch}, for hot paths.
  *
+ * @param bearerFor whose token a request to the parsed target gets. A promise only where somebody must be asked.
  * @throws {LatchkeyError} `origin_not_allowed`, `login_required`, `as_unavailable`, …: no request went out without a token.
  * @throws {TypeError} An argument that is not the caller's to set.
  */
 export async function authorizedRequest(
-  bearer: TokenBearer,
+  bearerFor: (url: URL) => TokenBearer | Promise<TokenBearer>,
   target: string | URL,
   options: RequestOptions = {},
 ): Promise<ResponseData> {
   refuseDispatcher(options)
-  const url = withQuery(bearer.origins.check(target), options.query)
+  const url = parseTarget(target)
+  const found = bearerFor(url)
+  const bearer = found instanceof Promise ? await found : found
+  const origin = bearer.origins.require(url)
+  const path = pathWithQuery(url, options.query)
   const signal = options.signal ?? undefined
   signal?.throwIfAborted()
   const headers = bearer.credentials.callerHeaders(Object.entries(options.headers ?? {}))
   const body = options.body == null ? noBytes : await encodedBody(options.body, headers)
   const send = (tokens: TokenSet, bytes: unknown): Promise<ResponseData> =>
     undiciRequest(bearer.dispatcher, {
-      origin: url.origin,
-      path: url.pathname + url.search,
-      ...perCall(options),
-      headers: bearer.credentials.authorize(headers, tokens, url.origin),
+      origin,
+      path,
+      method: options.method ?? (options.body == null ? 'GET' : 'PUT'),
+      signal: signal ?? null,
+      headersTimeout: options.headersTimeout ?? null,
+      bodyTimeout: options.bodyTimeout ?? null,
+      headers: bearer.credentials.authorize(headers, tokens, origin),
       // undici takes any async iterable, though its types name only Node's streams.
       body: bytes as Buffer | null,
     })
@@ -74,24 +83,12 @@ export async function authorizedRequest(
 
 const noBytes: OutgoingBody = outgoingBody(null)
 
-/** The URL with `query` behind the query that it has. */
-function withQuery(url: URL, query: RequestOptions['query'] = {}): URL {
+/** The URL's path, and `query` behind the query that it has. */
+function pathWithQuery(url: URL, query: RequestOptions['query'] = {}): string {
   for (const [name, value] of Object.entries(query)) {
     for (const item of [value].flat()) url.searchParams.append(name, String(item))
   }
-  return url
-}
-
-function perCall(
-  options: RequestOptions,
-): Pick<Dispatcher.RequestOptions, 'method' | 'signal' | 'headersTimeout' | 'bodyTimeout'> {
-  const { signal, headersTimeout, bodyTimeout } = options
-  return {
-    method: options.method ?? (options.body == null ? 'GET' : 'PUT'),
-    ...(signal && { signal }),
-    ...(headersTimeout !== undefined && { headersTimeout }),
-    ...(bodyTimeout !== undefined && { bodyTimeout }),
-  }
+  return url.pathname + url.search
 }
 
 /**

@@ -19,7 +19,7 @@ export function keyedAccess(provider: Provider, dispatcher: Dispatcher): ApiAcce
   }
   return {
     fetch: (input, init) => authorizedFetch(bearer, input, init),
-    request: (url, options) => authorizedRequest(bearer, url, options),
+    request: (url, options) => authorizedRequest(() => bearer, url, options),
     accessToken: async () => {
       const { id, name } = provider
       throw new LatchkeyError(

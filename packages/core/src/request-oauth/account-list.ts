@@ -2,7 +2,9 @@ import { LatchkeyError } from '../errors.ts'
 import { originRefused } from '../fetch/allowed-origins.ts'
 import type { ApiAccess } from '../fetch/api-access.ts'
 import { fetchTarget } from '../fetch/authorized-fetch.ts'
+import { authorizedRequest } from '../fetch/authorized-request.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
+import type { TokenBearer } from '../fetch/token-bearer.ts'
 import { requireKnownName } from '../input/known-names.ts'
 import type { Provider } from '../protocol/provider.ts'
 import type { User } from '../protocol/user.ts'
@@ -67,13 +69,13 @@ export class AccountList<Id extends string> {
    * The account that a request to `url` is made for.
    * @throws {LatchkeyError} `origin_not_allowed`, `login_required`, `account_ambiguous`
    */
-  for(url: URL): Account<Id> | Promise<Account<Id>> {
+  for(url: URL): BoundAccount<Id> | Promise<BoundAccount<Id>> {
     const serving = this.#accounts.map((account) => account.serves(url))
     if (serving.every((one) => typeof one === 'boolean')) return this.#among(serving, url)
     return Promise.all(serving).then((known) => this.#among(known, url))
   }
 
-  #among(serving: readonly boolean[], url: URL): Account<Id> {
+  #among(serving: readonly boolean[], url: URL): BoundAccount<Id> {
     const candidates = this.#accounts.filter((_, index) => serving[index])
     if (candidates.length > 0) return this.#meant(candidates)
     const known = this.#clients.listed.find(({ provider }) => resourceServerOf(provider).origins.allows(url))
@@ -81,6 +83,12 @@ export class AccountList<Id extends string> {
     if (known !== undefined || this.#clients.resolvesMore) this.#owner.requireSomebody()
     if (known !== undefined) throw this.#noAccount(known.provider.id)
     throw originRefused(url, this.#accounts.length === 1 ? this.#accounts[0]?.provider : undefined)
+  }
+
+  /** What a request to `url` goes out with. @throws as {@link AccountList.for} does. */
+  bearerFor(url: URL): TokenBearer | Promise<TokenBearer> {
+    const account = this.for(url)
+    return account instanceof Promise ? account.then((found) => found.bearer()) : account.bearer()
   }
 
   /** The account that signed in, else the only one. @throws {LatchkeyError} `login_required`, `account_ambiguous` */
@@ -91,7 +99,7 @@ export class AccountList<Id extends string> {
     return this.#meant(this.#accounts)
   }
 
-  #meant(candidates: readonly BoundAccount<Id>[]): Account<Id> {
+  #meant(candidates: readonly BoundAccount<Id>[]): BoundAccount<Id> {
     const { user } = this.#owner
     const [first, second] = candidates
     if (first !== undefined && second === undefined) return first
@@ -114,7 +122,7 @@ export class AccountList<Id extends string> {
 export function accessThrough<Id extends string>(list: () => AccountList<Id>): ApiAccess {
   return {
     fetch: async (input, init) => (await list().for(fetchTarget(input))).fetch(input, init),
-    request: async (url, options) => (await list().for(fetchTarget(url))).request(url, options),
+    request: (url, options) => authorizedRequest((target) => list().bearerFor(target), url, options),
     accessToken: async (options) => list().main().accessToken(options),
   }
 }

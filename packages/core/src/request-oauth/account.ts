@@ -1,7 +1,9 @@
 import { inspect } from 'node:util'
 import { LatchkeyError } from '../errors.ts'
 import { type ApiAccess, AuthorizedAccess } from '../fetch/api-access.ts'
+import { authorizedRequest } from '../fetch/authorized-request.ts'
 import { resourceServerOf } from '../fetch/resource-server.ts'
+import type { TokenBearer } from '../fetch/token-bearer.ts'
 import { refreshTokenExpiry } from '../protocol/refresh-token-expiry.ts'
 import { isIssuedTo } from '../session/issued-to.ts'
 import { keptSeconds } from '../session/kept-accounts.ts'
@@ -109,7 +111,7 @@ export class BoundAccount<Id extends string> implements Account<Id> {
   }
 
   get request(): ApiAccess['request'] {
-    return async (url, options) => (await this.#authorized()).request(url, options)
+    return (url, options) => authorizedRequest(() => this.bearer(), url, options)
   }
 
   get accessToken(): ApiAccess['accessToken'] {
@@ -132,6 +134,12 @@ export class BoundAccount<Id extends string> implements Account<Id> {
       await this.#parts.disconnect(this.#pointer.userId, this.#pointer.account)
       this.#onDisconnected(this)
     }
+  }
+
+  /** What its requests go out with. A promise only where the provider must be asked for. */
+  bearer(): TokenBearer | Promise<TokenBearer> {
+    const access = this.#authorized()
+    return access instanceof Promise ? access.then(({ bearer }) => bearer) : access.bearer
   }
 
   /** True when this account's tokens may go to `url`. A promise only where the provider must be asked for. */
