@@ -2,16 +2,21 @@
 export interface AwaitedReply {
   /** On the process's own clock, in milliseconds. */
   readonly writtenAt: number
+  /** Those written just before and just after it, where they are awaited too. */
+  earlier: AwaitedReply | undefined
+  later: AwaitedReply | undefined
   onOverdue(): void
 }
 
 /**
  * Tells who has waited too long for a reply. One timer serves all: what was written first is due first, and mostly
- * nothing is late, so that a timer for each command would be wasted.
+ * nothing is late, so that a timer for each command would be wasted. The commands are linked: a `Set` of them, which
+ * lives long and changes with each, took a twentieth of a request's CPU time.
  */
 export class OverdueReplies {
   readonly #timeoutMs: number
-  readonly #awaited = new Set<AwaitedReply>()
+  #oldest: AwaitedReply | undefined
+  #newest: AwaitedReply | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(timeoutMs: number) {
@@ -20,12 +25,23 @@ export class OverdueReplies {
 
   /** To be called in the order of writing. */
   add(awaited: AwaitedReply): void {
-    this.#awaited.add(awaited)
+    awaited.earlier = this.#newest
+    if (this.#newest === undefined) this.#oldest = awaited
+    else this.#newest.later = awaited
+    this.#newest = awaited
     this.#timer ??= this.#checkIn(this.#timeoutMs)
   }
 
   delete(awaited: AwaitedReply): void {
-    this.#awaited.delete(awaited)
+    const { earlier, later } = awaited
+    const isAwaited = earlier !== undefined || awaited === this.#oldest
+    if (!isAwaited) return
+    if (earlier === undefined) this.#oldest = later
+    else earlier.later = later
+    if (later === undefined) this.#newest = earlier
+    else later.earlier = earlier
+    awaited.earlier = undefined
+    awaited.later = undefined
   }
 
   /** What has arrived is read first, also in a process that was busy when the time passed. */
@@ -37,13 +53,13 @@ export class OverdueReplies {
   #check(): void {
     this.#timer = undefined
     const now = performance.now()
-    for (const awaited of this.#awaited) {
+    for (let awaited = this.#oldest; awaited !== undefined; awaited = this.#oldest) {
       const leftMs = awaited.writtenAt + this.#timeoutMs - now
       if (leftMs > 0) {
         this.#timer = this.#checkIn(leftMs)
         return
       }
-      this.#awaited.delete(awaited)
+      this.delete(awaited)
       awaited.onOverdue()
     }
   }

@@ -81,6 +81,8 @@ export class Wire {
 class WrittenCommand implements AwaitedReply {
   writtenAt = 0
   isSettled = false
+  earlier: AwaitedReply | undefined
+  later: AwaitedReply | undefined
   readonly #reject: (error: RedisError) => void
 
   constructor(reject: (error: RedisError) => void) {
