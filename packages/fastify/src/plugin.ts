@@ -156,10 +156,10 @@ class FastifyAdapter<Id extends string> {
     app.addHook('onRequest', this.#open)
   }
 
-  readonly #open: onRequestAsyncHookHandler = async (request, reply) => {
-    if (request.routeOptions.config.isLatchkeys) return
-    await this.#lifecycle.open(this.#exchanges.of(request, reply))
-  }
+  readonly #open: onRequestAsyncHookHandler = (request, reply) =>
+    request.routeOptions.config.isLatchkeys
+      ? Promise.resolve()
+      : this.#lifecycle.open(this.#exchanges.of(request, reply))
 
   readonly #route: RouteHandlerMethod = async (request, reply) => {
     const exchange = this.#exchanges.of(request, reply)
