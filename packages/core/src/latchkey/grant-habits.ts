@@ -7,7 +7,7 @@ const longestPath = 256
 const strongest = 64
 
 interface Habit {
-  readonly provider: string
+  provider: string
   /** Above zero: the next request is expected to do as those before. */
   strength: number
 }
@@ -31,12 +31,14 @@ export class GrantHabits {
   note(url: string, provider: string): void {
     const path = pathOf(url)
     if (path.length > longestPath) return
-    const { strength } = this.#habits.get(path) ?? newHabit
-    this.#habits.set(path, { provider, strength: Math.min(strength + 2, strongest) })
+    const habit = this.#habits.get(path)
+    if (habit === undefined) this.#habits.set(path, { provider, strength: 2 })
+    else {
+      habit.provider = provider
+      habit.strength = Math.min(habit.strength + 2, strongest)
+    }
   }
 }
-
-const newHabit = { strength: 0 }
 
 /** Where a path holds ids of things, each thing has habits of its own: then a request costs two round trips, not one. */
 function pathOf(url: string): string {
