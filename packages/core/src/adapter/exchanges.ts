@@ -18,14 +18,17 @@ export class Exchanges<Native extends object, Answer, Kept extends Exchange> {
     const known = this.find(request)
     if (known !== undefined) return known
     const made = this.#make(request, answer)
-    if (this.key in request) Reflect.set(request, this.key, made)
+    if (this.key in request) this.#carrier(request)[this.key] = made
     else Object.defineProperty(request, this.key, { value: made })
     return made
   }
 
   /** That of a request, or of the one that an object inherits from. */
   find(request: Native): Kept | undefined {
-    const carrier = request as Readonly<Record<symbol, Kept | null | undefined>> // the key is known here alone
-    return carrier[this.key] ?? undefined
+    return this.#carrier(request)[this.key] ?? undefined
+  }
+
+  #carrier(request: Native): Record<symbol, Kept | null | undefined> {
+    return request as Record<symbol, Kept | null | undefined> // the key is known here alone
   }
 }

@@ -40,10 +40,15 @@ function writePrivateHead(res: ServerResponse, args: HeadArguments): ServerRespo
     return res.writeHead(status)
   }
   if (third === undefined && isLowerCase(second)) {
-    return res.writeHead(status, { ...second, ...sharedCacheHeaders({ ...res.getHeaders(), ...second }) })
+    return res.writeHead(status, { ...second, ...sharedCacheHeaders(headersWith(second, res)) })
   }
   onHeaders(res, () => setPrivateHeaders(res))
   return Reflect.apply(res.writeHead, res, args)
+}
+
+/** What frameworks keep of the headers by themselves comes with the head, and mostly there are no others. */
+function headersWith(head: OutgoingHttpHeaders, res: ServerResponse): OutgoingHttpHeaders {
+  return res.getHeaderNames().length === 0 ? head : { ...res.getHeaders(), ...head }
 }
 
 function setPrivateHeaders(res: ServerResponse): void {

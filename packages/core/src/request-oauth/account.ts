@@ -198,16 +198,16 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     const { account } = this.#pointer
     if (client === undefined) throw unknownProvider(account.provider)
     if (!isIssuedTo(client, account)) throw issuedElsewhere(client)
-    return { client, handle: { ...grantHandle(client, this.#pointer), early: this.#parts.early } }
+    return { client, handle: grantHandle(client, this.#pointer, this.#parts.early) }
   }
 }
 
 /** How the vault knows the grant of an account. */
-export function grantHandle(client: TokenSource, pointer: AccountPointer): GrantHandle {
+export function grantHandle(client: TokenSource, pointer: AccountPointer, early?: EarlyRead): GrantHandle {
   const { account } = pointer
   const { provider, id, owner } = account
-  const kept = owner === 'user' ? { keepSeconds: keptSeconds } : {}
-  return { ...grantOf(pointer, account), client, account: { provider, id }, ...kept }
+  const handle = { ...grantOf(pointer, account), client, account: { provider, id }, early }
+  return owner === 'user' ? { ...handle, keepSeconds: keptSeconds } : handle
 }
 
 function issuedElsewhere({ provider: { id, name } }: TokenSource): LatchkeyError {

@@ -73,10 +73,14 @@ export class SessionSlots {
 
   /**
    * The session in a slot, its idle time renewed.
+   * @param known see {@link SessionSlots.known}
    * @throws {LatchkeyError} `store_unavailable`: the store failed, or the record needs a key or version we lack.
    */
-  load(locator: string): Promise<Session | undefined> {
-    const ttlSeconds = this.#ttlSeconds(this.known(locator)?.expiresAt)
+  load(
+    locator: string,
+    known: SessionRecord | undefined = this.known(locator),
+  ): Promise<Session | undefined> {
+    const ttlSeconds = this.#ttlSeconds(known?.expiresAt)
     return this.#store.read(locator, ttlSeconds).then((found) => this.#open(locator, found))
   }
 

@@ -83,8 +83,8 @@ export class Sessions {
     const named = this.#cookie.read(cookieHeader)
     if (named === undefined) return nobody
     const { locator } = named
-    const loading = this.#slots.load(locator)
-    const known = meanwhile && this.#slots.known(locator)
+    const known = this.#slots.known(locator)
+    const loading = this.#slots.load(locator, known)
     const isKnownProved = known !== undefined && isProved(named, known)
     if (isKnownProved) meanwhile?.({ locator, record: known })
     return loading.then((session) => {

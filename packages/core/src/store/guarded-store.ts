@@ -46,12 +46,12 @@ function guardedPort<Port extends object>(
   names: readonly string[],
   failures: StoreFailures,
 ): Port {
-  const target: object = port
+  const target = port as Readonly<Record<string, Method>> // `names` are those of its methods
   const guarded = names.map((method) => {
     const operation = `${name}.${method}`
     const call = async (...args: readonly unknown[]): Promise<unknown> => {
       try {
-        return await Reflect.apply(Reflect.get(target, method), target, args)
+        return await Reflect.apply(target[method] as Method, target, args) // or a TypeError for what is none
       } catch (error) {
         throw failures.errorOf(error, operation)
       }
@@ -60,6 +60,8 @@ function guardedPort<Port extends object>(
   })
   return Object.fromEntries(guarded) as Port // a function for every method of the port
 }
+
+type Method = (...args: readonly unknown[]) => unknown
 
 /** Logs failures of the store, and what became of them. */
 class StoreFailures {

@@ -16,7 +16,7 @@ export class SlotChanges {
 
   /** True when the slot was changed since there were `count`. */
   hasChangedSince(slot: string, count: number): boolean {
-    return (this.#latest.get(slot) ?? 0) > count
+    return this.#count > count && (this.#latest.get(slot) ?? 0) > count
   }
 
   /** Counts a change twice: whatever is asked for before it, or while it is on its way, may come from before it. */
