@@ -173,7 +173,8 @@ export class BoundAccount<Id extends string> implements Account<Id> {
     const { vault, dispatcher } = this.#parts
     const { handle, client } = this.#handle(found)
     this.#parts.onUse?.(this.provider)
-    this.#access = new AuthorizedAccess({ vault, handle, dispatcher, ...resourceServerOf(client.provider) })
+    const { origins, credentials } = resourceServerOf(client.provider)
+    this.#access = new AuthorizedAccess({ vault, handle, dispatcher, origins, credentials })
     return this.#access
   }
 

@@ -76,8 +76,8 @@ export class GrantRecords {
    * The grant as it stands. One that the client mints by itself begins here, empty.
    * @throws {LatchkeyError} `login_required`: the grant is gone or does not open.
    */
-  async current(handle: GrantHandle): Promise<OpenedGrant> {
-    return (await this.find(handle)) ?? this.#begin(handle)
+  current(handle: GrantHandle): Promise<OpenedGrant> {
+    return this.find(handle).then((found) => found ?? this.#begin(handle))
   }
 
   /** @throws {LatchkeyError} `login_required`: the grant is gone or does not open. */

@@ -53,7 +53,7 @@ export class HeldCommits {
 
   /** The held record of a grant. */
   get(ref: GrantRef): HeldCommit | undefined {
-    return this.#waiting.get(grantName(ref))
+    return this.#waiting.size === 0 ? undefined : this.#waiting.get(grantName(ref))
   }
 
   /** Tries this grant's held commit now. @throws {LatchkeyError} `store_unavailable`: the store is still away. */
