@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { TestClock } from '../clock.ts'
 import { type NadeoEmulator, type NadeoEmulatorOptions, startNadeo } from './nadeo.ts'
 
-const clock = new TestClock()
+const clock = new TestClock({ frozen: true })
 const running: NadeoEmulator[] = []
 afterEach(() => Promise.all(running.splice(0).map((nadeo) => nadeo.close())))
 
