@@ -63,11 +63,16 @@ describe.skipIf(redisIsMissing)('case 75: replies are cut, late and given up', (
       const template = new Redis({ port: proxy.port, lazyConnect: true })
       const store = redisStore(template, { commandTimeoutMs: 20, requestTimeoutMs: 60, logger: quiet })
       onTestFinished(() => store.close())
+      const undisturbed = redisStore(new Redis({ port: redis.port, lazyConnect: true }), {
+        commandTimeoutMs: 30_000,
+        requestTimeoutMs: 60_000,
+      })
+      onTestFinished(() => undisturbed.close())
       const names = Array.from({ length: slots }, (_, index) => `slot-${index}`)
       for (const name of names) {
         const record = { version: name, sealed: Buffer.from(name.repeat(40)) }
         const write = { expectedVersion: undefined, record, ttlSeconds: 600, putGrants: [], deleteGrants: [] }
-        await store.sessions.write(name, write)
+        await undisturbed.sessions.write(name, write)
       }
       let [answered, failed, wrong] = [0, 0, 0]
       const isOver = (): boolean => answered >= reads
