@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { redisStore } from '@latchkey/redis'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { patient } from '../../packages/redis/src/store-options.fixture.ts'
 import type { FaultProxy, FlowFault } from '../fault-proxy.ts'
 import { proxyOfTest, redisOfTest } from '../integration/apps.fixture.ts'
 import { countOf, countTimeoutMs } from '../integration/run-counts.fixture.ts'
@@ -63,10 +64,7 @@ describe.skipIf(redisIsMissing)('case 75: replies are cut, late and given up', (
       const template = new Redis({ port: proxy.port, lazyConnect: true })
       const store = redisStore(template, { commandTimeoutMs: 20, requestTimeoutMs: 60, logger: quiet })
       onTestFinished(() => store.close())
-      const undisturbed = redisStore(new Redis({ port: redis.port, lazyConnect: true }), {
-        commandTimeoutMs: 30_000,
-        requestTimeoutMs: 60_000,
-      })
+      const undisturbed = redisStore(new Redis({ port: redis.port, lazyConnect: true }), patient)
       onTestFinished(() => undisturbed.close())
       const names = Array.from({ length: slots }, (_, index) => `slot-${index}`)
       for (const name of names) {

@@ -97,6 +97,19 @@ async function atSpotify(options: Parameters<typeof startSpotify>[0] = {}) {
   return { ...at, clock, emulator, sign, visiting, pages, me: `${apiOrigin}/v1/me` }
 }
 
+/** Gives a sign-in up while a request is held; the request is answered after that. */
+async function givenUpDuring(
+  hold: { readonly arrived: Promise<unknown>; release(): void },
+  begin: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  const stop = new AbortController()
+  const signing = begin(stop.signal).catch((error: unknown) => error)
+  await hold.arrived
+  stop.abort(new Error('given up'))
+  expect(await signing).toBe(stop.signal.reason)
+  hold.release()
+}
+
 const tokenFiles = (store: DiskStore): ReturnType<DiskStore['accounts']> => store.accounts()
 
 describe('signing in by loopback', () => {
@@ -148,13 +161,7 @@ describe('signing in by loopback', () => {
     async (endpoint) => {
       const { sign, emulator, store } = await atSpotify()
       const faults = endpoint === 'me' ? emulator.api.faults : emulator.as.faults
-      const hold = faults.hold(endpoint as never)
-      const stop = new AbortController()
-      const signing = sign({ signal: stop.signal }).catch((error: unknown) => error)
-      await hold.arrived
-      stop.abort(new Error('given up'))
-      expect(await signing).toBe(stop.signal.reason)
-      hold.release()
+      await givenUpDuring(faults.hold(endpoint as never), (signal) => sign({ signal }))
       expect(await tokenFiles(store)).toEqual([])
     },
   )
@@ -308,40 +315,32 @@ describe('tokens that were brought and are not stored', () => {
 
   it.each(['token', 'userinfo'] as const)('are revoked: it was given up while %s hung', async (endpoint) => {
     const { sign, emulator, areRevoked, store } = await atAuth0()
-    const hold = emulator.as.faults.hold(endpoint)
-    const stop = new AbortController()
-    const signing = sign({ signal: stop.signal }).catch((error: unknown) => error)
-    await hold.arrived
-    stop.abort(new Error('given up'))
-    expect(await signing).toBe(stop.signal.reason)
-    hold.release()
+    await givenUpDuring(emulator.as.faults.hold(endpoint), (signal) => sign({ signal }))
     await expect.poll(areRevoked).toEqual([true])
     expect(await tokenFiles(store)).toEqual([])
   })
 
   it('are revoked: it was given up while the device asked', async () => {
     const { provider, shared, emulator, clock, areRevoked } = await atAuth0()
-    const stop = new AbortController()
     const onPrompt = (prompt: Prompt): void => {
       if (prompt.via === 'device') emulator.as.approveDevice(prompt.userCode, 'user-ada')
     }
     const scope = ['openid', 'offline_access']
     const options = { ...shared, provider: provider(), via: 'device', scope, onPrompt } as const
     const hold = emulator.as.faults.hold('token')
-    const signing = signIn({ ...options, signal: stop.signal }).catch((error: unknown) => error)
-    let hasArrived = false
-    void hold.arrived.then(() => {
-      hasArrived = true
-    })
-    await expect
-      .poll(async () => {
+    const polled = async (): Promise<void> => {
+      let hasArrived = false
+      void hold.arrived.then(() => {
+        hasArrived = true
+      })
+      const arrivedBy = async (): Promise<boolean> => {
         await clock.advance(1)
         return hasArrived
-      })
-      .toBe(true)
-    stop.abort(new Error('given up'))
-    expect(await signing).toBe(stop.signal.reason)
-    hold.release()
+      }
+      await expect.poll(arrivedBy).toBe(true)
+    }
+    const held = { arrived: polled(), release: () => hold.release() }
+    await givenUpDuring(held, (signal) => signIn({ ...options, signal }))
     await expect.poll(areRevoked).toEqual([true])
   })
 

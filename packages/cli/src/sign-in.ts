@@ -1,4 +1,4 @@
-import { consoleLogger, LatchkeyError, OAuthClient, type TokenResponse } from '@latchkey/core'
+import { consoleLogger, LatchkeyError, type Logger, OAuthClient, type TokenResponse } from '@latchkey/core'
 import { abortable, credentialVariables, OwnAccount, steadyLogger } from '@latchkey/core/terminal'
 import { TerminalAccount } from './account.ts'
 import type { AccountAbout } from './disk/account-file.ts'
@@ -142,9 +142,12 @@ async function storedAbout({
   if (other === undefined) return about
   const { name } = own.provider
   const message = `The stored tokens of ${name}, profile "${profile}", are for ${other}; they are not used.`
-  const log = steadyLogger(options.logger ?? consoleLogger)
-  log.warn({ event: 'account.binding', reason: other }, message)
+  logOf(options).warn({ event: 'account.binding', reason: other }, message)
   return undefined
+}
+
+function logOf({ logger = consoleLogger }: AccountOptions): Logger {
+  return steadyLogger(logger)
 }
 
 async function signInAnew(
@@ -163,10 +166,10 @@ async function signInAnew(
     })
     let revoked = Promise.resolve()
     const keepOrGiveUp = (exchange: Promise<TokenResponse>): Promise<AccountAbout> => {
-      const giving = (userId: string | undefined): void => {
-        revoked = giveUp(exchange, { client, place, userId, log: steadyLogger(logger ?? consoleLogger) })
+      const onFailure = (userId: string | undefined): void => {
+        revoked = giveUp(exchange, { client, place, userId, log: logOf(options) })
       }
-      return keep(exchange, { client, place, giveUp: giving, scope, user: options.user, signal })
+      return keep(exchange, { client, place, onFailure, scope, user: options.user, signal })
     }
     try {
       return await ways[options.via](client, requestOf(options, scope, audience, signal), keepOrGiveUp)

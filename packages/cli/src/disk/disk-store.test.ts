@@ -48,6 +48,18 @@ const ref = accountRef(about)
 const put = (store: DiskStore): Promise<void> => store.put(ref, record('g1'), 1_000, about)
 const fileOf = (folder: string): string => join(folder, 'spotify', `${ref.id}.json`)
 
+/** What a process says that may write files of so many blocks only: the refusal of a full disk, with another name. */
+function whereFilesAreSmall(blocks: number, folder: string, call: string): string {
+  const program = `
+    import { diskStore } from '${new URL('./disk-store.ts', import.meta.url).href}'
+    process.on('SIGXFSZ', () => {})
+    const store = diskStore({ folder: ${JSON.stringify(folder)} })
+    await ${call}.then(() => console.log('done'), (error) => console.log(error.message))`
+  const run = `ulimit -f ${blocks}; exec "${process.execPath}" --conditions=@latchkey/source --input-type=module -e "$PROGRAM"`
+  const env = { ...process.env, PROGRAM: program }
+  return execFileSync('bash', ['-c', run], { env, encoding: 'utf8' })
+}
+
 describe('the contract of grants and leases', () => {
   it.each(grantContract.map((check) => [check.name, check] as const))('%s', async (_name, { run }) => {
     const { store, clock } = storeIn()
@@ -155,19 +167,11 @@ describe('case 93: the token file', () => {
       const { store, folder } = storeIn()
       await put(store)
       const before = readFileSync(fileOf(folder))
-      // A process that may write no more than a few blocks gets the same refusal as on a full disk, with another name.
-      const program = `
-      import { diskStore } from '${new URL('./disk-store.ts', import.meta.url).href}'
-      process.on('SIGXFSZ', () => {})
-      const store = diskStore({ folder: ${JSON.stringify(folder)}, logger: { debug() {}, info() {}, warn() {}, error() {} } })
-      const sealed = Buffer.alloc(400_000, 'x')
-      await store.put(${JSON.stringify(ref)}, { version: 'big', sealed }, 1000, ${JSON.stringify(about)})
-        .then(() => console.log('written'), (error) => console.log(error.message))`
-      const run = `ulimit -f 100; exec "${process.execPath}" --conditions=@latchkey/source --input-type=module -e "$PROGRAM"`
-      const said = execFileSync('bash', ['-c', run], {
-        env: { ...process.env, PROGRAM: program },
-        encoding: 'utf8',
-      })
+      const said = whereFilesAreSmall(
+        100,
+        folder,
+        `store.put(${JSON.stringify(ref)}, { version: 'big', sealed: Buffer.alloc(400_000, 'x') }, 1000, ${JSON.stringify(about)})`,
+      )
       expect(said).toMatch(/cannot be written \(EFBIG\)/)
       expect(readFileSync(fileOf(folder))).toEqual(before)
       expect(readdirSync(join(folder, 'spotify')).filter((name) => /\.(tmp|draft)$/.test(name))).toEqual([])
@@ -202,16 +206,7 @@ describe('case 93: the token file', () => {
   it.skipIf(process.platform !== 'linux')('is known not to fit before anybody is asked', async () => {
     const { store, folder } = storeIn()
     await expect(store.requireRoomFor(ref)).resolves.toBeUndefined()
-    const program = `
-      import { diskStore } from '${new URL('./disk-store.ts', import.meta.url).href}'
-      process.on('SIGXFSZ', () => {})
-      await diskStore({ folder: ${JSON.stringify(folder)} }).requireRoomFor(${JSON.stringify(ref)})
-        .then(() => console.log('room'), (error) => console.log(error.message))`
-    const run = `ulimit -f 4; exec "${process.execPath}" --conditions=@latchkey/source --input-type=module -e "$PROGRAM"`
-    const said = execFileSync('bash', ['-c', run], {
-      env: { ...process.env, PROGRAM: program },
-      encoding: 'utf8',
-    })
+    const said = whereFilesAreSmall(4, folder, `store.requireRoomFor(${JSON.stringify(ref)})`)
     expect(said).toMatch(/cannot be written \(EFBIG\)/)
     expect(readdirSync(join(folder, 'spotify')).filter((name) => !name.includes('.lock.'))).toEqual([])
   })

@@ -10,8 +10,8 @@ const keepSeconds = 5 * 365 * 86_400
 interface Destination {
   readonly client: OAuthClient
   readonly place: StoragePlace
-  /** What becomes of tokens that are not stored, and whose they are, where that is known. */
-  readonly giveUp: (userId: string | undefined) => void
+  /** Told that nothing is stored, and whose the tokens are, where that is known. */
+  readonly onFailure: (userId: string | undefined) => void
   /** What was asked for. */
   readonly scope: readonly string[]
   /** Only this user; `undefined`: anybody. */
@@ -22,7 +22,7 @@ interface Destination {
 /** Stores what a sign-in brings, if it is of the user that is wanted. */
 export async function keep(
   exchange: Promise<TokenResponse>,
-  { client, place, giveUp, scope, user, signal }: Destination,
+  { client, place, onFailure, scope, user, signal }: Destination,
 ): Promise<AccountAbout> {
   const { own, store, ref, profile, audience } = place
   const { id: provider, clientId } = own.provider
@@ -43,7 +43,7 @@ export async function keep(
     await store.put(ref, own.record(tokens), keepSeconds, about)
     return about
   } catch (error) {
-    giveUp(whose?.id)
+    onFailure(whose?.id)
     throw error
   }
 }

@@ -48,7 +48,8 @@ export interface CookiePair {
 export function parseCookies(header: string | undefined): readonly CookiePair[] {
   const pairs: CookiePair[] = []
   for (const part of header?.split(';') ?? []) {
-    const start = afterSpaces(part)
+    let start = 0
+    while (part.charCodeAt(start) === 0x20) start += 1
     const equals = part.indexOf('=', start)
     if (equals > start) pairs.push({ name: part.slice(start, equals), value: part.slice(equals + 1) })
   }
@@ -57,19 +58,9 @@ export function parseCookies(header: string | undefined): readonly CookiePair[] 
 
 /** The values of one cookie, split as {@link parseCookies} does. Several where the browser sent several. */
 export function cookieValues(header: string, name: string): readonly string[] {
-  const beginning = `${name}=`
   const values: string[] = []
-  for (const part of header.split(';')) {
-    const start = afterSpaces(part)
-    if (part.startsWith(beginning, start)) values.push(part.slice(start + beginning.length))
-  }
+  for (const pair of parseCookies(header)) if (pair.name === name) values.push(pair.value)
   return values
-}
-
-function afterSpaces(part: string): number {
-  let start = 0
-  while (part.charCodeAt(start) === 0x20) start += 1
-  return start
 }
 
 /** A complete `Set-Cookie` value. `maxAgeSeconds` 0 deletes the cookie, with the attributes it was set with. */
